@@ -22,8 +22,7 @@ type Request = Extract<Command, { kind: 'request' }>
 export function encodeCommand(command: Command): Uint8Array {
   const writer = new ByteWriter(128)
   writeCommand(writer, command)
-  writer.take()
-  break
+  return writer.take()
 }
 
 /** The command, sharing the payload's bytes; `undefined` when the payload is not one. This is the door that catches `Malformed`. */
