@@ -1,8 +1,9 @@
 import { assert, unreachable } from '../core/lib/assert.ts'
-import { encodeFrame, frameBytesMax } from '../core/wire/framer.ts'
+import { frameBytesMax } from '../core/wire/framer.ts'
 import type { Link } from '../core/wire/ids.ts'
 import type { LinkInput } from '../core/wire/link.ts'
 import { End, type Host } from './end.ts'
+import { FrameSlab } from './frame-slab.ts'
 import {
   type Arrival,
   type Control,
@@ -41,6 +42,7 @@ export class Network {
   /** Who listens, or did last, at an address: a crashed process leaves a machine that refuses. */
   readonly #owners = new Map<string, Host>()
   readonly #counters = { ...noCounts }
+  readonly #slab = new FrameSlab()
 
   constructor(world: NetworkWorld, deadlines: Partial<NetworkDeadlines> = {}) {
     this.#world = world
@@ -97,7 +99,7 @@ export class Network {
       return
     }
     path.framesUnderWay++
-    const event = { kind: 'net-frame', to: end.peer, bytes: encodeFrame(payload), copy: false } as const
+    const event = { kind: 'net-frame', to: end.peer, bytes: this.#slab.encode(payload), copy: false } as const
     this.#world.schedule(this.#delayUs(end, path.strikes('reorder')), event)
   }
 

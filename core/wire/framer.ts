@@ -30,7 +30,8 @@ export function writeFrames(payloads: readonly Uint8Array[]): Uint8Array {
   return frames
 }
 
-function putFrame(target: Uint8Array, at: number, payload: Uint8Array): number {
+/** Writes the frame that carries `payload` at `at`, where there must be room for it; returns the offset behind it. */
+export function putFrame(target: Uint8Array, at: number, payload: Uint8Array): number {
   assert(payload.length > 0 && payload.length <= frameBytesMax, () => `a frame can't carry ${payload.length} bytes`)
   putU32(target, at, payload.length)
   putU32(target, at + 4, crc32c(payload))
