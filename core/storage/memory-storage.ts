@@ -46,6 +46,10 @@ export class MemoryStorage implements StableStorage {
     return this.#snapshotDurable
   }
 
+  get snapshotBusy(): boolean {
+    return this.#snapshot !== undefined
+  }
+
   saveIdentity(_server: ServerId, _group: GroupId): void {
     this.#written++
   }

@@ -22,12 +22,14 @@ export interface StableStorage {
   /** The damage reported by `open` is made good: from here on the log counts as whole again. Until then every `open` reports it anew. */
   repaired(): void
 
-  /** Begins a snapshot that covers the log up to `index`. One at a time; `index` exceeds `snapshotDurable`. */
+  /** Begins a snapshot that covers the log up to `index`. Not while `snapshotBusy`; `index` exceeds `snapshotDurable`. */
   beginSnapshot(index: Index, term: Term): void
   snapshotChunk(bytes: Uint8Array): void
   endSnapshot(): void
-  /** Drops the snapshot in progress; without one, nothing happens. Not after `endSnapshot`. */
+  /** Drops the snapshot that was begun and not ended; without one, nothing happens. */
   abandonSnapshot(): void
+  /** From `beginSnapshot` until the snapshot is durable or abandoned. */
+  readonly snapshotBusy: boolean
   /** Chunks accepted but not written yet. Whoever makes a snapshot slows down by it. */
   readonly snapshotBacklog: number
   /** The index of the newest snapshot that is durable; 0 when there is none. */
