@@ -10,6 +10,7 @@ import {
   isJoint,
   isVoter,
   type Members,
+  makeMembers,
   withoutOutgoing,
 } from './members.ts'
 import { Progress } from './progress.ts'
@@ -30,6 +31,17 @@ export function becomeLeader(state: ReplicaState, now: Millis): void {
   trackMembers(state, role, now)
   state.effects.push({ kind: 'role' })
   appendOwn(state, 'noop', [new Uint8Array(0)], state.log.lastStampMs, now)
+}
+
+/**
+ * An operator's order after a majority was lost (R5): leads a configuration of this server alone, from whatever it holds. It is the one step
+ * that no quorum backs; the history that begins with it is another one, so nobody can mistake it for the old.
+ */
+export function standAlone(state: ReplicaState, address: string, now: Millis): void {
+  state.enterTerm(state.term + 1, state.id)
+  becomeLeader(state, now)
+  const alone = makeMembers([state.id], [], [], [[state.id, address]])
+  appendOwn(state, 'members', [encodeMembers(alone)], state.log.lastStampMs, now)
 }
 
 /** Keeps one `Progress` for every other member of the configuration in effect. */

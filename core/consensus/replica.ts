@@ -1,8 +1,9 @@
+import { assert } from '../lib/assert.ts'
 import type { Prng } from '../lib/prng.ts'
 import type { Millis } from '../machine.ts'
 import type { Index, ServerId, Term } from '../wire/ids.ts'
 import type { PeerMessage } from '../wire/message.ts'
-import type { RunKind } from '../wire/run.ts'
+import type { Run, RunKind } from '../wire/run.ts'
 import { campaign, countOwnVote, onVote, onVoteReply, startCampaign } from './candidate.ts'
 import { onAppend, onHeartbeat, onLeaderGone } from './follower.ts'
 import { checkReplica, checkStep, type ReplicaView, viewOf } from './invariants.ts'
@@ -17,6 +18,7 @@ import {
   onHeartbeatAck,
   onSnapshotInstalled,
   onSnapshotLost,
+  standAlone,
 } from './leader.ts'
 import { isJoint, isVoter, type Members } from './members.ts'
 import type { Progress } from './progress.ts'
@@ -172,6 +174,19 @@ export class Replica {
       return false
     role.transfer = { to, until: now + options.electionMsMin, sent: false }
     return true
+  }
+
+  /** Begins the log of a group that was just formed. */
+  adopt(founding: readonly Run[]): void {
+    const state = this.#state
+    assert(state.log.lastIndex === 0, 'a founding log begins an empty one')
+    if (state.term === 0) state.enterTerm(1, undefined)
+    for (const run of founding) state.appendRun(run)
+  }
+
+  /** The operator's way out of a lost majority (R5). */
+  standAlone(address: string, now: Millis): void {
+    standAlone(this.#state, address, now)
   }
 
   leaderGone(now: Millis): void {

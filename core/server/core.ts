@@ -1,0 +1,104 @@
+import type { Replica } from '../consensus/replica.ts'
+import type { Prng } from '../lib/prng.ts'
+import type { Millis } from '../machine.ts'
+import type { ReplicatedState } from '../state/replicated-state.ts'
+import type { StableStorage } from '../storage/stable-storage.ts'
+import { encodeMessage } from '../wire/codec.ts'
+import type { GroupId, HistoryId, Link, ServerId, ServerName } from '../wire/ids.ts'
+import { nameOf } from '../wire/ids.ts'
+import type { Message } from '../wire/message.ts'
+import type { ClusterClock } from './cluster-clock.ts'
+import type { ServerEffect, ServerEvent } from './io.ts'
+import type { ServerOptions } from './options.ts'
+
+/**
+ * What the parts of a server share: identity, the replica, the state, the storage, and the way out for effects.
+ * Invariant: `replica` exists from the moment this server belongs to a group or asked to join one.
+ */
+export class ServerCore {
+  readonly options: ServerOptions
+  readonly id: ServerId
+  readonly group: GroupId
+  readonly prng: Prng
+  readonly storage: StableStorage
+  readonly clock: ClusterClock
+  readonly startedAt: Millis
+  readonly listens: boolean
+  replica: Replica | undefined
+  state: ReplicatedState
+  foundHistory: HistoryId | undefined
+  now: Millis
+  stopped = false
+  #effects: ServerEffect[] = []
+  #nextLink = 1
+
+  constructor(
+    parts: Pick<
+      ServerCore,
+      'options' | 'id' | 'group' | 'prng' | 'storage' | 'clock' | 'startedAt' | 'listens' | 'state'
+    >,
+  ) {
+    this.options = parts.options
+    this.id = parts.id
+    this.group = parts.group
+    this.prng = parts.prng
+    this.storage = parts.storage
+    this.clock = parts.clock
+    this.startedAt = parts.startedAt
+    this.listens = parts.listens
+    this.state = parts.state
+    this.now = parts.startedAt
+  }
+
+  /** The identity is durable: before that nobody is told it, for another start might draw another one. */
+  get isNamed(): boolean {
+    return this.storage.durable >= 1
+  }
+
+  get name(): ServerName {
+    return this.options.name
+  }
+
+  /** The history this server is part of; known from the log before its first entry is applied. */
+  get history(): HistoryId | undefined {
+    return this.state.history ?? this.foundHistory
+  }
+
+  /** The server leads, and its state holds everything committed before its term. */
+  get serves(): boolean {
+    return this.replica?.isReady === true && !this.replica.isTransferring
+  }
+
+  get leaderName(): ServerName | undefined {
+    const leader = this.replica?.leader
+    return leader === undefined ? undefined : nameOf(leader)
+  }
+
+  /** Where the current leader is dialled, or ''. */
+  get leaderAddress(): string {
+    const leader = this.replica?.leader
+    return leader === undefined ? '' : (this.replica?.members.addresses.get(leader) ?? '')
+  }
+
+  newLink(): Link {
+    return this.#nextLink++ as Link
+  }
+
+  push(effect: ServerEffect): void {
+    this.#effects.push(effect)
+  }
+
+  emit(event: ServerEvent): void {
+    this.#effects.push({ kind: 'event', event })
+  }
+
+  send(link: Link, message: Message): void {
+    this.#effects.push({ kind: 'send', link, frame: encodeMessage(message) })
+  }
+
+  takeEffects(): readonly ServerEffect[] {
+    const effects = this.#effects
+    this.#effects = []
+    return effects
+  }
+}

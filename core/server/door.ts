@@ -1,0 +1,153 @@
+import { memberNamed } from '../consensus/members.ts'
+import type { RefusalCode } from '../refusal.ts'
+import { refusals } from '../refusal.ts'
+import { type Link, nameOf, type ServerId } from '../wire/ids.ts'
+import type { Message, Purpose } from '../wire/message.ts'
+import { protocolVersion, protocolVersionMin } from '../wire/version.ts'
+import type { ServerCore } from './core.ts'
+
+type Hello = Extract<Message, { kind: 'hello' }>
+
+/** A connection that somebody else dialled. Before its hello is accepted it has no purpose, and says nothing that is listened to. */
+export interface Guest {
+  readonly link: Link
+  readonly remote: string
+  readonly purpose: Purpose | undefined
+  readonly server: ServerId | undefined
+  readonly connection: number
+}
+
+/** How often a refusal is told apart before they are no longer remembered: a bound for logs, not for refusing. */
+const refusalsRemembered = 1000
+
+/**
+ * Accepts connections: greets who may come in, refuses everybody else with a code, and logs each kind of refusal once.
+ * Invariant: at most one link per server and purpose; a younger one closes the older.
+ */
+export class Door {
+  readonly #core: ServerCore
+  readonly #guests = new Map<Link, Guest>()
+  readonly #servers = new Map<string, Link>()
+  readonly #told = new Set<string>()
+
+  constructor(core: ServerCore) {
+    this.#core = core
+  }
+
+  guest(link: Link): Guest | undefined {
+    return this.#guests.get(link)
+  }
+
+  /** The link on which this server asks us things, for the answers. */
+  linkFrom(id: ServerId, purpose: Purpose): Link | undefined {
+    return this.#servers.get(`${purpose} ${id}`)
+  }
+
+  onAccepted(link: Link, remote: string): void {
+    if (this.#guests.size < this.#core.options.limits.linksMax) {
+      this.#guests.set(link, { link, remote, purpose: undefined, server: undefined, connection: 0 })
+    } else this.#core.push({ kind: 'close', link, reason: 'too many connections' })
+  }
+
+  /** Returns the guest when it is let in for the first time. */
+  onHello(link: Link, hello: Hello): Guest | undefined {
+    const guest = this.#guests.get(link)
+    if (guest === undefined || !this.#core.isNamed) return undefined
+    const code = this.#objection(hello)
+    if (code !== undefined) {
+      this.#refuse(guest, hello, code)
+      return undefined
+    }
+    const isNew = guest.purpose === undefined
+    const greeted: Guest = { ...guest, purpose: hello.purpose, server: hello.server, connection: hello.connection }
+    if (isNew) this.#letIn(greeted)
+    this.#welcome(link, hello)
+    return isNew ? greeted : undefined
+  }
+
+  /** Forgets a link; true if it was known. */
+  forget(link: Link): Guest | undefined {
+    const guest = this.#guests.get(link)
+    this.#guests.delete(link)
+    const key = guest?.server === undefined ? '' : `${guest.purpose} ${guest.server}`
+    if (this.#servers.get(key) === link) this.#servers.delete(key)
+    return guest
+  }
+
+  dismiss(link: Link, reason: string): void {
+    if (this.forget(link) !== undefined) this.#core.push({ kind: 'close', link, reason })
+  }
+
+  closeAll(reason: string): void {
+    for (const link of [...this.#guests.keys()]) this.dismiss(link, reason)
+  }
+
+  /** Tells an operator, once per kind and place. */
+  report(remote: string, code: RefusalCode, text: string): void {
+    const key = `${remote} ${code}`
+    if (this.#told.has(key)) return
+    if (this.#told.size >= refusalsRemembered) this.#told.clear()
+    this.#told.add(key)
+    this.#core.emit({ kind: 'peer-refused', remote, code, text })
+  }
+
+  #objection(hello: Hello): RefusalCode | undefined {
+    const core = this.#core
+    if (hello.protocolMin > protocolVersion || hello.protocolMax < protocolVersionMin) return 'OTHER_PROTOCOL'
+    if (hello.group !== undefined && hello.group !== core.group) return 'OTHER_GROUP'
+    if (hello.purpose === 'client' || hello.purpose === 'admin') return undefined
+    if (hello.server === undefined || !core.options.servers.has(nameOf(hello.server))) return 'UNKNOWN_PEER'
+    if (nameOf(hello.server) === core.name) return 'UNKNOWN_PEER'
+    if (hello.history === undefined || core.history === undefined) return undefined
+    if (hello.history !== core.history) return 'OTHER_HISTORY'
+    return this.#isReplaced(hello.server) ? 'REPLACED' : undefined
+  }
+
+  /** Another incarnation of that name is a voter by a committed decision, and this one is no member any more. */
+  #isReplaced(server: ServerId): boolean {
+    const { replica } = this.#core
+    if (replica === undefined || replica.membersIndex > replica.commit) return false
+    const current = memberNamed(replica.members, nameOf(server))
+    return (
+      current !== undefined &&
+      current !== server &&
+      replica.members.voters.includes(current) &&
+      !replica.members.addresses.has(server)
+    )
+  }
+
+  #letIn(guest: Guest): void {
+    this.#guests.set(guest.link, guest)
+    this.#core.push({ kind: 'admit', link: guest.link })
+    if (guest.server === undefined) return
+    const key = `${guest.purpose} ${guest.server}`
+    const older = this.#servers.get(key)
+    if (older !== undefined) this.dismiss(older, 'a younger connection of the same server')
+    this.#servers.set(key, guest.link)
+  }
+
+  #welcome(link: Link, hello: Hello): void {
+    const core = this.#core
+    core.send(link, {
+      kind: 'welcome',
+      protocol: Math.min(protocolVersion, hello.protocolMax),
+      group: core.group,
+      history: core.history,
+      server: core.id,
+      connection: hello.connection,
+    })
+  }
+
+  #refuse(guest: Guest, hello: Hello, code: RefusalCode): void {
+    const { text } = refusals[code]
+    this.report(hello.server ?? hostOf(guest.remote), code, text)
+    this.#core.send(guest.link, { kind: 'unwelcome', code, text, connection: hello.connection })
+    this.dismiss(guest.link, code)
+  }
+}
+
+/** An address without its port: what stays the same from one connection of a peer to the next. */
+function hostOf(remote: string): string {
+  const colon = remote.lastIndexOf(':')
+  return colon === -1 ? remote : remote.slice(0, colon)
+}

@@ -1,0 +1,129 @@
+import { assert } from '../lib/assert.ts'
+import { hex } from '../lib/bytes.ts'
+import { sha256 } from '../lib/sha256.ts'
+import { utf8Length, utf8Write } from '../lib/utf8.ts'
+import type { Millis } from '../machine.ts'
+import type { DiskReader } from '../storage/disk.ts'
+import type { GroupId, ServerName } from '../wire/ids.ts'
+
+export interface ServerOptions {
+  readonly name: ServerName
+  /** Where each server is dialled: `host:port` by name. The names are also who may become a voter (R5). */
+  readonly servers: ReadonlyMap<ServerName, string>
+  readonly durability: 'fsync' | 'memory'
+  readonly timing: ServerTiming
+  readonly limits: ServerLimits
+}
+
+/** All in milliseconds. */
+export interface ServerTiming {
+  readonly electionMsMin: Millis
+  readonly heartbeatMs: Millis
+  readonly rankMs: Millis
+  readonly rushMs: Millis
+  readonly helloMs: Millis
+  readonly redialMsMin: Millis
+  readonly redialMsMax: Millis
+  /** A history's first entry is written no earlier than this after the process started (R5). */
+  readonly foundingMs: Millis
+  /** A client that was silent for this long is expired (R7). */
+  readonly clientTimeoutMs: Millis
+  readonly snapshotResendMs: Millis
+  readonly snapshotGiveUpMs: Millis
+  readonly shutdownMs: Millis
+  readonly sealMs: Millis
+}
+
+export const defaultTiming: ServerTiming = {
+  electionMsMin: 1000,
+  heartbeatMs: 100,
+  rankMs: 25,
+  rushMs: 500,
+  helloMs: 250,
+  redialMsMin: 25,
+  redialMsMax: 1000,
+  foundingMs: 1600,
+  clientTimeoutMs: 5000,
+  snapshotResendMs: 500,
+  snapshotGiveUpMs: 5000,
+  shutdownMs: 3000,
+  sealMs: 100,
+}
+
+/** Every bound of a server in one place (S8). */
+export interface ServerLimits {
+  readonly votersMax: number
+  readonly inflightMessagesMax: number
+  readonly inflightBytesMax: number
+  readonly appendBytesMax: number
+  readonly uncommittedBytesMax: number
+  /** Entries handed to the state in one turn: what a long catch-up does at a time. */
+  readonly applyEntriesMax: number
+  /** A snapshot is due when so many entries, or bytes, were applied since the last. */
+  readonly snapshotEntries: number
+  readonly snapshotBytes: number
+  /** Entries kept behind a snapshot for members that lag a little. */
+  readonly trailingEntries: number
+  readonly snapshotChunkBytes: number
+  readonly snapshotChunksInflight: number
+  /** The state hash is compared at every index that this divides (R9). */
+  readonly checkpointEntries: number
+  readonly creditsPerClient: number
+  readonly readsPerClient: number
+  readonly readsMax: number
+  readonly linksMax: number
+  readonly expiriesPerEntry: number
+  readonly blockBytes: number
+  readonly segmentBytes: number
+  readonly flushBytesMax: number
+}
+
+export const defaultLimits: ServerLimits = {
+  votersMax: 5,
+  inflightMessagesMax: 8,
+  inflightBytesMax: 4 * 1024 * 1024,
+  appendBytesMax: 256 * 1024,
+  uncommittedBytesMax: 16 * 1024 * 1024,
+  applyEntriesMax: 4096,
+  snapshotEntries: 1_000_000,
+  snapshotBytes: 64 * 1024 * 1024,
+  trailingEntries: 100_000,
+  snapshotChunkBytes: 256 * 1024,
+  snapshotChunksInflight: 4,
+  checkpointEntries: 1024,
+  creditsPerClient: 1024,
+  readsPerClient: 1024,
+  readsMax: 65_536,
+  linksMax: 12_000,
+  expiriesPerEntry: 100,
+  blockBytes: 4096,
+  segmentBytes: 64 * 1024 * 1024,
+  flushBytesMax: 8 * 1024 * 1024,
+}
+assert(defaultLimits.appendBytesMax <= defaultLimits.inflightBytesMax, 'one append fills the window')
+assert(defaultTiming.heartbeatMs * 4 <= defaultTiming.electionMsMin, 'heartbeats are too rare for the election timeout')
+
+/** What a server is given once, at its start. */
+export interface ServerBoot {
+  /** At least 64 bytes from the operating system: incarnation, history and the seed of jitter. */
+  readonly entropy: Uint8Array
+  /** The wall clock, in milliseconds since 1970; it only dates a new history (R8). */
+  readonly wallMs: number
+  /** The folder's content; undefined in memory mode. */
+  readonly disk: DiskReader | undefined
+  /** False when nobody can reach this process: it then founds at once. */
+  readonly listens: boolean
+}
+
+/** The text whose hash names the group: one `name=address` a line, sorted. */
+export function canonicalServers(servers: ReadonlyMap<ServerName, string>): string {
+  const lines = [...servers].map(([name, address]) => `${name}=${address}`)
+  return lines.sort((a, b) => (a < b ? -1 : 1)).join('\n')
+}
+
+export function groupIdOf(servers: ReadonlyMap<ServerName, string>): GroupId {
+  const text = canonicalServers(servers)
+  const bytes = new Uint8Array(utf8Length(text))
+  utf8Write(text, bytes, 0)
+  return hex(sha256(bytes).subarray(0, 16)) as GroupId
+}

@@ -1,0 +1,482 @@
+import { Replica } from '../consensus/replica.ts'
+import type { ReplicaEffect } from '../consensus/replica-state.ts'
+import { hex } from '../lib/bytes.ts'
+import type { Machine, Millis } from '../machine.ts'
+import { ReplicatedState } from '../state/replicated-state.ts'
+import { decodeMessage } from '../wire/codec.ts'
+import { encodeCommand } from '../wire/command-codec.ts'
+import { type HistoryId, type Link, nameOf, type ServerId, type ServerName } from '../wire/ids.ts'
+import type { Message, PeerMessage, Status } from '../wire/message.ts'
+import type { Run } from '../wire/run.ts'
+import { Applier } from './applier.ts'
+import { type Booted, type BootRefused, boot } from './boot.ts'
+import { Checkpoints } from './checkpoints.ts'
+import { ClientStreams } from './client-streams.ts'
+import type { ServerCore } from './core.ts'
+import { Door, type Guest } from './door.ts'
+import { Expiry } from './expiry.ts'
+import { Formation, historyIn } from './formation.ts'
+import type { ServerEffect, ServerInput, StopReason } from './io.ts'
+import { Membership } from './membership.ts'
+import { canonicalServers, type ServerBoot, type ServerOptions } from './options.ts'
+import { type PeerNews, Peers } from './peers.ts'
+import { Proposals } from './proposals.ts'
+import { Shutdown } from './shutdown.ts'
+import { SnapshotMaker } from './snapshot-maker.ts'
+import { SnapshotReceiver } from './snapshot-receiver.ts'
+import { SnapshotSender } from './snapshot-sender.ts'
+import { roleOf, statusOf } from './status.ts'
+
+/** Replies travel on the link of the question; everything else on the link that the sender dialled. */
+const replyKinds: ReadonlySet<PeerMessage['kind']> = new Set([
+  'append-ack',
+  'heartbeat-ack',
+  'vote-reply',
+  'snapshot-ack',
+])
+
+/**
+ * One server: composes consensus, storage, the replicated state, its peers and its clients into one machine.
+ * Invariant: inputs only change what is held in memory; a `turn` flushes, replicates, applies and answers, so that everything which arrived
+ * in one event-loop turn shares one write per peer and one flush.
+ * Not here: any rule of those parts. This class routes.
+ */
+export class ServerMachine implements Machine<ServerInput, ServerEffect> {
+  readonly #core: ServerCore
+  readonly #start: Booted['start']
+  readonly #historyBytes: Booted['historyBytes']
+  readonly #peers: Peers
+  readonly #door: Door
+  readonly #formation: Formation
+  readonly #membership: Membership
+  readonly #proposals: Proposals
+  readonly #streams: ClientStreams
+  readonly #expiry: Expiry
+  readonly #checkpoints: Checkpoints
+  readonly #maker: SnapshotMaker
+  readonly #sender: SnapshotSender
+  readonly #receiver: SnapshotReceiver
+  readonly #applier: Applier
+  readonly #shutdown: Shutdown
+  #told = ''
+  #led = false
+
+  /** Opens what an earlier life of the server left. A folder of somebody else is refused, untouched. */
+  static open(options: ServerOptions, given: ServerBoot, now: Millis): ServerMachine | BootRefused {
+    const booted = boot(options, given, now)
+    return 'refused' in booted ? booted : new ServerMachine(booted, given)
+  }
+
+  private constructor(booted: Booted, given: ServerBoot) {
+    const { core, recovered, start } = booted
+    this.#core = core
+    this.#start = start
+    this.#historyBytes = booted.historyBytes
+    this.#peers = new Peers(core)
+    this.#door = new Door(core)
+    this.#formation = new Formation(core, this.#peers, booted.historyBytes[0], given.wallMs)
+    this.#membership = new Membership(core, this.#peers)
+    this.#proposals = new Proposals(core)
+    this.#streams = new ClientStreams(core, this.#proposals)
+    this.#expiry = new Expiry(core, this.#streams, this.#proposals)
+    this.#checkpoints = new Checkpoints(core)
+    this.#maker = new SnapshotMaker(core, start.log.baseIndex)
+    this.#sender = new SnapshotSender(core)
+    this.#receiver = new SnapshotReceiver(
+      core,
+      () => ReplicatedState.restorer(),
+      () => this.#maker.giveWay(),
+    )
+    this.#applier = new Applier(core, this.#streams, this.#checkpoints, this.#expiry, this.#maker)
+    this.#shutdown = new Shutdown(core, this.#peers)
+    core.storage.saveIdentity(core.id, core.group)
+    if (!recovered.empty) this.#startReplica()
+    core.foundHistory = historyIn(recovered.runs)
+    if (recovered.torn) core.emit({ kind: 'torn-tail', lastIndex: start.log.lastIndex })
+    if (recovered.damage !== undefined) core.emit({ kind: 'damage-found', ...recovered.damage })
+  }
+
+  get id(): ServerId {
+    return this.#core.id
+  }
+
+  /** Reads for the simulator, its checkers and `status`; nothing of it may be changed. */
+  get core(): Readonly<Pick<ServerCore, 'replica' | 'state' | 'storage' | 'stopped' | 'history' | 'serves' | 'id'>> {
+    return this.#core
+  }
+
+  status(): Status {
+    return statusOf(this.#core, this.#peers, this.#formation, this.#membership)
+  }
+
+  step(input: ServerInput, now: Millis): readonly ServerEffect[] {
+    const core = this.#core
+    if (core.stopped) return []
+    core.now = now
+    if (input.kind === 'turn') this.#turn()
+    else this.#take(input)
+    this.#settle()
+    return core.takeEffects()
+  }
+
+  nextDeadline(): Millis | undefined {
+    const core = this.#core
+    if (core.stopped) return undefined
+    if (this.#applier.hasBacklog || this.#maker.wantsTurn) return core.now
+    const deadlines = [
+      this.#peers.nextDeadline(),
+      this.#formation.nextDeadline(),
+      this.#membership.nextDeadline(),
+      this.#expiry.nextDeadline(),
+      this.#sender.nextDeadline(),
+      this.#shutdown.nextDeadline(),
+      core.replica?.nextDeadline(),
+      core.storage.nextDeadline(),
+    ]
+    let next: Millis | undefined
+    for (const deadline of deadlines)
+      if (deadline !== undefined && (next === undefined || deadline < next)) next = deadline
+    return next
+  }
+
+  checkInvariants(): void {
+    const { replica, state, storage, stopped } = this.#core
+    if (stopped) return
+    replica?.checkInvariants()
+    storage.checkInvariants()
+    state.checkInvariants()
+  }
+
+  #take(input: Exclude<ServerInput, { kind: 'turn' }>): void {
+    const core = this.#core
+    switch (input.kind) {
+      case 'tick':
+        this.#tick()
+        return
+      case 'accepted':
+        this.#door.onAccepted(input.link, input.remote)
+        return
+      case 'connected':
+        this.#peers.onConnected(input.link)
+        this.#sender.onConnected(input.link)
+        return
+      case 'frame':
+        this.#onFrame(input.link, input.frame)
+        return
+      case 'closed':
+        this.#onClosed(input.link, input.refused)
+        return
+      case 'disk-done':
+        core.storage.done(input, core.now)
+        core.replica?.storageProgressed(core.now)
+        return
+      case 'shutdown':
+        this.#shutdown.begin()
+        return
+      case 'transfer':
+        this.#transfer(input.to)
+        return
+      case 'recover':
+        this.#recover()
+    }
+  }
+
+  #tick(): void {
+    this.#peers.tick()
+    this.#formation.tick()
+    this.#core.replica?.tick(this.#core.now)
+    this.#membership.tick()
+    this.#expiry.tick()
+    this.#sender.tick()
+    if (this.#shutdown.tick()) this.#stop('stopped', 'shut down in order', false)
+  }
+
+  #turn(): void {
+    const core = this.#core
+    this.#proposals.turn()
+    this.#streams.beginRound()
+    core.replica?.turn()
+    core.storage.turn(core.now)
+    core.replica?.storageProgressed(core.now)
+    this.#install()
+    this.#applier.turn()
+    this.#streams.flush()
+    if (core.replica !== undefined) this.#maker.turn(!this.#receiver.isBusy)
+  }
+
+  /** Carries out what the replica wants, founds if it is time, and notices failures of the storage. */
+  #settle(): void {
+    const core = this.#core
+    const founding = this.#formation.takeFounding()
+    if (founding !== undefined) this.#adopt(founding)
+    for (
+      let effects = core.replica?.takeEffects() ?? [];
+      effects.length > 0;
+      effects = core.replica?.takeEffects() ?? []
+    ) {
+      for (const effect of effects) this.#carryOut(effect)
+    }
+    this.#tellRole()
+    for (const op of core.storage.takeOps()) core.push({ kind: 'disk', op })
+    const { failure } = core.storage
+    if (failure !== undefined && !core.stopped) {
+      this.#stop(failure.code === 'ENOSPC' ? 'disk-full' : 'disk-failed', failure.message, failure.burnt)
+    }
+  }
+
+  #carryOut(effect: ReplicaEffect): void {
+    const core = this.#core
+    switch (effect.kind) {
+      case 'send':
+        this.#sendTo(effect.to, effect.message)
+        return
+      case 'members': {
+        const { voters, learners } = effect.members
+        core.emit({ kind: 'members', index: effect.index, voters, learners })
+        return
+      }
+      case 'need-snapshot':
+        this.#sender.begin(effect.to)
+        return
+      case 'repaired':
+        core.storage.repaired()
+        core.emit({ kind: 'repaired', index: effect.index })
+    }
+  }
+
+  #sendTo(to: ServerId, message: PeerMessage): void {
+    const link = replyKinds.has(message.kind) ? this.#door.linkFrom(to, 'peer') : this.#peers.linkTo(to)
+    if (link !== undefined) this.#core.send(link, message)
+  }
+
+  #tellRole(): void {
+    const core = this.#core
+    const leads = core.replica?.role === 'leader'
+    if (this.#led && !leads) this.#stopLeading()
+    this.#led = leads
+    const role = roleOf(core, this.#formation)
+    const term = core.replica?.term ?? 0
+    const told = `${role} ${term} ${core.leaderName ?? ''}`
+    if (told === this.#told) return
+    this.#told = told
+    core.emit({ kind: 'role', role, term, leader: core.leaderName })
+  }
+
+  #stopLeading(): void {
+    for (const link of this.#streams.stopServing()) this.#door.dismiss(link, 'this server stopped leading')
+    this.#sender.stop()
+    this.#proposals.clear()
+  }
+
+  #onFrame(link: Link, frame: Uint8Array): void {
+    const message = decodeMessage(frame)
+    if (message === undefined) this.#malformed(link)
+    else if (this.#peers.owns(link)) this.#onPeerAnswer(link, message)
+    else if (this.#sender.owns(link)) this.#sender.onMessage(link, message)
+    else this.#onGuest(link, message)
+  }
+
+  #malformed(link: Link): void {
+    if (this.#peers.owns(link)) this.#peers.hangUp(link, 'malformed message')
+    else if (this.#sender.owns(link)) this.#sender.onClosed(link)
+    else {
+      this.#streams.close(link)
+      this.#door.dismiss(link, 'malformed message')
+    }
+  }
+
+  #onClosed(link: Link, refused: boolean): void {
+    const news = this.#peers.onClosed(link, refused)
+    if (news !== undefined) this.#onNews(news)
+    this.#sender.onClosed(link)
+    this.#receiver.onClosed(link)
+    this.#streams.close(link)
+    this.#door.forget(link)
+  }
+
+  #onPeerAnswer(link: Link, message: Message): void {
+    if (message.kind === 'welcome') {
+      for (const news of this.#peers.onWelcome(link, message)) this.#onNews(news)
+      return
+    }
+    if (message.kind === 'unwelcome') {
+      this.#onUnwelcome(link, message)
+      return
+    }
+    const from = this.#peers.idOn(link)
+    if (from === undefined) return
+    if (message.kind === 'form-answer') this.#formation.onFormAnswer(from, message)
+    else if (message.kind === 'left') this.#shutdown.onLeft()
+    else if (message.kind === 'append-ack' || message.kind === 'heartbeat-ack' || message.kind === 'vote-reply') {
+      this.#core.replica?.receive(from, message, this.#core.now)
+      if (message.kind === 'append-ack') this.#compareState(from, message.checkpoint, message.stateHash)
+    }
+  }
+
+  #onUnwelcome(link: Link, message: Extract<Message, { kind: 'unwelcome' }>): void {
+    this.#door.report(`link to ${this.#peers.nameOn(link) ?? ''}`, message.code, message.text)
+    this.#peers.hangUp(link, message.code)
+    if (message.code === 'REPLACED') this.#stop('replaced', message.text, true)
+  }
+
+  #onNews(news: PeerNews): void {
+    const core = this.#core
+    if (news.kind === 'died') {
+      if (core.leaderName === news.peer) core.replica?.leaderGone(core.now)
+      return
+    }
+    if (news.welcome.history === undefined) this.#membership.noteEmpty(news.welcome.server)
+  }
+
+  #onGuest(link: Link, message: Message): void {
+    if (message.kind === 'hello') {
+      const guest = this.#door.onHello(link, message)
+      if (guest?.purpose === 'client') this.#streams.open(link, guest.connection)
+      return
+    }
+    const guest = this.#door.guest(link)
+    if (guest?.purpose === 'client') this.#onClient(link, message)
+    else if (guest?.purpose === 'admin') this.#onAdmin(link, message)
+    else if (guest?.purpose === 'snapshot' && guest.server !== undefined)
+      this.#onSnapshotLink(link, guest.server, message)
+    else if (guest?.purpose === 'peer' && guest.server !== undefined) this.#onPeerRequest(guest, guest.server, message)
+  }
+
+  #onClient(link: Link, message: Message): void {
+    switch (message.kind) {
+      case 'register':
+      case 'attach':
+      case 'requests':
+      case 'read':
+      case 'keepalive':
+      case 'goodbye':
+        this.#streams.receive(link, message)
+    }
+  }
+
+  #onAdmin(link: Link, message: Message): void {
+    if (message.kind === 'status-query') this.#core.send(link, { kind: 'status', status: this.status() })
+  }
+
+  #onSnapshotLink(link: Link, from: ServerId, message: Message): void {
+    if (message.kind !== 'snapshot-chunk') return
+    this.#ensureReplica()
+    if (this.#core.replica?.hearLeader(from, message.term, this.#core.now) === true)
+      this.#receiver.onChunk(link, from, message)
+  }
+
+  #onPeerRequest(guest: Guest, from: ServerId, message: Message): void {
+    switch (message.kind) {
+      case 'form-ask':
+        this.#formation.onFormAsk(guest.link, from, message)
+        return
+      case 'form': {
+        const founding = this.#formation.onForm(from, message)
+        if (founding !== undefined) this.#adopt(founding)
+        return
+      }
+      case 'join':
+        this.#membership.onJoin(guest.link, message.server, message.address)
+        return
+      case 'leave':
+        this.#membership.onLeave(guest.link, from)
+        return
+      case 'diverged':
+        this.#diverged(message.index)
+        return
+      case 'append':
+      case 'heartbeat':
+      case 'vote':
+      case 'timeout-now':
+        this.#ensureReplica()
+        this.#core.replica?.receive(from, message, this.#core.now)
+    }
+  }
+
+  #startReplica(): void {
+    const core = this.#core
+    const { options } = core
+    const { electionMsMin, heartbeatMs, rankMs, rushMs } = options.timing
+    const { inflightMessagesMax, inflightBytesMax, appendBytesMax, uncommittedBytesMax } = options.limits
+    core.replica = new Replica(
+      {
+        id: core.id,
+        electionMsMin,
+        heartbeatMs,
+        rankMs,
+        rushMs,
+        inflightMessagesMax,
+        inflightBytesMax,
+        appendBytesMax,
+        uncommittedBytesMax,
+      },
+      core.storage,
+      core.prng,
+      this.#start,
+      core.now,
+    )
+  }
+
+  /** A server that holds nothing learns that its group exists by hearing from it: from here on it follows. */
+  #ensureReplica(): void {
+    if (this.#core.replica === undefined) this.#startReplica()
+  }
+
+  #adopt(founding: readonly Run[]): void {
+    this.#ensureReplica()
+    this.#core.foundHistory = historyIn(founding)
+    this.#core.replica?.adopt(founding)
+  }
+
+  #install(): void {
+    const installed = this.#receiver.takeInstalled()
+    const core = this.#core
+    if (installed === undefined || core.replica === undefined) return
+    core.replica.installSnapshot(installed.index, installed.term, installed.members)
+    core.state = installed.state
+    core.clock.observe(installed.state.clockMs, core.now)
+    this.#checkpoints.reset()
+    this.#maker.installed(installed.index)
+    core.emit({ kind: 'snapshot-installed', index: installed.index })
+  }
+
+  #compareState(from: ServerId, index: number, hash: string): void {
+    for (const server of this.#checkpoints.heard(from, index, hash)) {
+      if (server === this.#core.id) this.#diverged(index)
+      else this.#sendTo(server, { kind: 'diverged', term: this.#core.replica?.term ?? 0, index })
+    }
+  }
+
+  #diverged(index: number): void {
+    this.#core.emit({ kind: 'diverged', index })
+    this.#stop('diverged', `the state at index ${index} differs from that of an equal majority`, true)
+  }
+
+  #transfer(to: ServerName | undefined): void {
+    const { replica, now } = this.#core
+    const target = replica?.members.voters.find((id) => id !== this.#core.id && (to === undefined || nameOf(id) === to))
+    if (target !== undefined) replica?.transfer(target, now)
+  }
+
+  #recover(): void {
+    const core = this.#core
+    const { replica, options, now } = core
+    if (replica === undefined || this.#formation.isEmpty || replica.role === 'leader') return
+    replica.standAlone(options.servers.get(core.name) ?? '', now)
+    const history = hex(this.#historyBytes[1]) as HistoryId
+    const found = encodeCommand({ kind: 'found', history, servers: canonicalServers(options.servers) })
+    replica.propose('data', [found], core.clock.at(now), now)
+    core.emit({ kind: 'formed', history })
+  }
+
+  #stop(reason: StopReason, text: string, burnt: boolean): void {
+    const core = this.#core
+    if (core.stopped) return
+    this.#peers.closeAll(reason)
+    this.#sender.stop()
+    this.#door.closeAll(reason)
+    core.stopped = true
+    this.#tellRole()
+    core.push({ kind: 'stop', reason, text, burnt })
+  }
+}

@@ -1,0 +1,127 @@
+import { decodeMembers, type Members } from '../consensus/members.ts'
+import { Malformed } from '../lib/bytes.ts'
+import type { ReplicatedState } from '../state/replicated-state.ts'
+import type { Index, Link, ServerId, Term } from '../wire/ids.ts'
+import type { Message } from '../wire/message.ts'
+import type { ServerCore } from './core.ts'
+
+type SnapshotChunk = Extract<Message, { kind: 'snapshot-chunk' }>
+type Restorer = ReturnType<typeof ReplicatedState.restorer>
+
+interface Reception {
+  readonly link: Link
+  readonly from: ServerId
+  readonly term: Term
+  readonly index: Index
+  readonly indexTerm: Term
+  readonly restorer: Restorer
+  members: Members | undefined
+  next: number
+  /** Complete: it is installed as soon as the storage holds it. */
+  state: ReplicatedState | undefined
+}
+
+/** What a complete and durable snapshot replaces. */
+export interface Installed {
+  readonly index: Index
+  readonly term: Term
+  readonly members: Members
+  readonly state: ReplicatedState
+}
+
+/**
+ * Receives a snapshot chunk by chunk, into the storage and into a state beside the one that serves, and hands both over when they are whole.
+ * Invariant: nothing of the server changes before the snapshot is complete, valid and durable.
+ */
+export class SnapshotReceiver {
+  readonly #core: ServerCore
+  readonly #newRestorer: () => Restorer
+  /** Frees the storage of a snapshot of our own; false while that one is being finished. */
+  readonly #claimStorage: () => boolean
+  #reception: Reception | undefined
+
+  constructor(core: ServerCore, newRestorer: () => Restorer, claimStorage: () => boolean) {
+    this.#core = core
+    this.#newRestorer = newRestorer
+    this.#claimStorage = claimStorage
+  }
+
+  get isBusy(): boolean {
+    return this.#reception !== undefined
+  }
+
+  /** The storage holds chunks of the snapshot under way. */
+  get isStoring(): boolean {
+    return this.#reception !== undefined && this.#reception.state === undefined
+  }
+
+  onChunk(link: Link, from: ServerId, chunk: SnapshotChunk): void {
+    const { replica } = this.#core
+    if (replica === undefined) return
+    if (chunk.index <= replica.commit) {
+      this.#ack(link, chunk.index, 0, true)
+      return
+    }
+    const reception = this.#current(link, from, chunk)
+    if (reception === undefined) return
+    if (chunk.chunk === reception.next && reception.state === undefined) this.#take(reception, chunk)
+    if (this.#reception === reception) this.#ack(link, chunk.index, reception.next, false)
+  }
+
+  /** The leader, its term or its connection changed: what was received is worth nothing. */
+  abandon(): void {
+    if (this.isStoring) this.#core.storage.abandonSnapshot()
+    this.#reception = undefined
+  }
+
+  onClosed(link: Link): void {
+    if (this.#reception?.link === link && this.#reception.state === undefined) this.abandon()
+  }
+
+  /** Once durable: what to install. The reception is over then. */
+  takeInstalled(): Installed | undefined {
+    const reception = this.#reception
+    if (reception?.state === undefined || reception.members === undefined) return undefined
+    if (this.#core.storage.snapshotDurable < reception.index) return undefined
+    this.#reception = undefined
+    // Appends may have brought the entries themselves in the meantime.
+    if (reception.index <= (this.#core.replica?.commit ?? 0)) return undefined
+    const { index, indexTerm: term, members, state } = reception
+    return { index, term, members, state }
+  }
+
+  #current(link: Link, from: ServerId, chunk: SnapshotChunk): Reception | undefined {
+    const current = this.#reception
+    const isSame = current?.link === link && current.term === chunk.term && current.index === chunk.index
+    if (current !== undefined && isSame) return current
+    // A complete snapshot is on its way to the disk: it will be installed, whoever sends another.
+    if (current?.state !== undefined || chunk.chunk !== 0 || chunk.index <= this.#core.storage.snapshotDurable)
+      return undefined
+    this.abandon()
+    if (!this.#claimStorage()) return undefined
+    this.#core.storage.beginSnapshot(chunk.index, chunk.indexTerm)
+    const { term, index, indexTerm } = chunk
+    const restorer = this.#newRestorer()
+    this.#reception = { link, from, term, index, indexTerm, restorer, members: undefined, next: 0, state: undefined }
+    return this.#reception
+  }
+
+  #take(reception: Reception, chunk: SnapshotChunk): void {
+    try {
+      if (!chunk.last) this.#core.storage.snapshotChunk(chunk.bytes.slice())
+      if (chunk.chunk === 0) reception.members = decodeMembers(chunk.bytes)
+      else if (!chunk.last) reception.restorer.push(chunk.bytes)
+      reception.next++
+      if (!chunk.last) return
+      reception.state = reception.restorer.finish()
+      this.#core.storage.endSnapshot()
+    } catch (error) {
+      if (!(error instanceof Malformed)) throw error
+      this.abandon()
+    }
+  }
+
+  #ack(link: Link, index: Index, next: number, done: boolean): void {
+    this.#core.send(link, { kind: 'snapshot-ack', term: this.#core.replica?.term ?? 0, index, next, done })
+  }
+}
