@@ -8,6 +8,7 @@ export type ClientInput =
   | { readonly kind: 'tick' }
   | { readonly kind: 'turn' }
   | LinkInput
+  /** `transaction.after` names calls here, still without an answer: the machine alone numbers requests, when it first sends them. */
   | { readonly kind: 'submit'; readonly call: number; readonly transaction: Transaction; readonly timeoutMs: number }
   | { readonly kind: 'query'; readonly call: number; readonly query: Query; readonly timeoutMs: number }
   /** Drain: take no more calls, finish those under way, say goodbye. */
