@@ -82,6 +82,7 @@ export class Connection implements PipeEvents {
     this.flush()
   }
 
+  /** The host may end the link at any frame: it then finds a reader that has no more. */
   data(chunk: Uint8Array): void {
     if (!this.#isOpen()) return
     this.#bytesIn += chunk.length
@@ -92,7 +93,6 @@ export class Connection implements PipeEvents {
       finished = true
       this.#owner.counters.framesIn++
       this.#owner.input({ kind: 'frame', link: this.link, frame })
-      if (!this.#isOpen()) return
     }
     if (this.#reader.failure !== undefined) this.#brokeFraming()
     else this.#watchForStall(finished)
@@ -201,6 +201,7 @@ export class Connection implements PipeEvents {
     this.#phase = 'failed'
     this.#deadline = undefined
     this.#stallDeadline = undefined
+    this.#reader = new FrameReader(0)
     this.#dropOutbox()
     this.#pipe.destroy()
     setImmediate(() => {

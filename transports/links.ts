@@ -112,7 +112,7 @@ export class Links implements ConnectionOwner {
   }
 
   input(input: LinkInput): void {
-    if (!this.isEnding) this.#onInput(input)
+    this.#onInput(input)
   }
 
   unflushed(connection: Connection): void {

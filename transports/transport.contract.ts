@@ -218,6 +218,19 @@ export function transportContract(name: string, makeStage: MakeStage): void {
       expect(of(b, 'frame').length).toBe(1)
     })
 
+    test('stops in the middle of a chunk when the answer to a frame overflows', async () => {
+      const { near, far } = await connectAdmitted({ sendBytesMax: 100 })
+      const { b } = stage
+      const push = b.inputs.push.bind(b.inputs)
+      b.inputs.push = (...inputs) => {
+        if (inputs[0]?.kind === 'frame') b.transport.send(far, new Uint8Array(200))
+        return push(...inputs)
+      }
+      sendAll(stage.a, near, [Uint8Array.of(1), Uint8Array.of(2), Uint8Array.of(3)])
+      await until(() => of(b, 'closed').length === 1)
+      expect(b.inputs.map((input) => input.kind)).toEqual(['accepted', 'frame', 'closed'])
+    })
+
     test('counts the backlog and closes a link whose backlog exceeds its bound', async () => {
       const { near } = await connectAdmitted({ sendBytesMax: 1_000 })
       const { transport } = stage.a

@@ -190,7 +190,7 @@ const anyRuns = list<Run>({ write: writeRun, read: readRun }, runBytesMin)
 function followOn(given: readonly Run[]): boolean {
   let before: Run | undefined
   for (const run of given) {
-    if (!Number.isSafeInteger(lastIndexOf(run))) return false
+    if (!Number.isSafeInteger(run.firstIndex + run.count)) return false
     if (before !== undefined && (run.firstIndex !== lastIndexOf(before) + 1 || run.term < before.term)) return false
     before = run
   }

@@ -237,6 +237,8 @@ describe('a message from outside', () => {
     ])
       expect(() => encodeMessage({ ...samples.append, runs: [run, second] })).toThrow('follow on')
     expect(() => encodeMessage({ ...samples.append, prevIndex: 299 })).toThrow("can't be sent")
+    const beyond = { ...run, firstIndex: Number.MAX_SAFE_INTEGER }
+    expect(() => encodeMessage({ ...samples.form, runs: [beyond] })).toThrow('follow on')
     // The fixture's bytes with another prevIndex, and with the second run's term lowered.
     const frame = encodeMessage(good)
     const prevAt = hex(frame).indexOf('ac02') / 2
