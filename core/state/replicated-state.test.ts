@@ -1,0 +1,393 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Outcome } from '../wire/command.ts'
+import { encodeCommand } from '../wire/command-codec.ts'
+import { decodeGraph, encodeGraph } from '../wire/graph-codec.ts'
+import type { ClientIndex, HistoryId } from '../wire/ids.ts'
+import type { Operation } from '../wire/value.ts'
+import { ReplicatedState } from './replicated-state.ts'
+import { Bench, change, create, graphOf, remove, set } from './state.contract.ts'
+
+const done: Outcome = { kind: 'executed', results: [] }
+const refusedWith = (code: string, write = 0) => ({ kind: 'refused', code, write })
+const append = (...values: number[]): Operation => ({ kind: 'append', node: 'root', path: [], values })
+const increment = (key: string): Operation => ({ kind: 'increment', node: 'root', path: [], key, amount: 1 })
+const assign: Operation = { kind: 'assign', node: 'root', path: [], index: 0, value: 'x' }
+
+function rootsOf(outcome: Outcome): unknown[] {
+  return outcome.kind === 'executed' ? outcome.results.map((bytes) => decodeGraph(bytes).root) : [outcome.kind]
+}
+
+describe('a transaction', () => {
+  test('creates, changes and deletes documents, each at the version of its entry', () => {
+    const bench = new Bench()
+    expect(bench.transact([create('a', graphOf({ n: 1 }))])).toEqual(done)
+    expect(bench.state.answer({ kind: 'get', space: 's', key: 'a' })).toMatchObject({ birth: 2, version: 2 })
+    expect(bench.transact([change('a', [set('m', 2)])])).toEqual(done)
+    expect(bench.state.answer({ kind: 'get', space: 's', key: 'a' })).toMatchObject({ birth: 2, version: 3 })
+    expect(bench.plain('a')).toEqual({ n: 1, m: 2 })
+    expect(bench.transact([remove('a', 2)])).toEqual(done)
+    expect(bench.state.answer({ kind: 'get', space: 's', key: 'a' })).toEqual({ kind: 'absent', index: 4 })
+    bench.state.checkEverything()
+  })
+
+  test('is refused when a document is there that it creates, or not there, or born anew, that it changes', () => {
+    const bench = new Bench()
+    bench.transact([create('a', graphOf({}))])
+    expect(bench.transact([create('a', graphOf({}))])).toEqual(refusedWith('EXISTS'))
+    expect(bench.transact([change('b', [set('m', 2)])])).toEqual(refusedWith('GONE'))
+    expect(bench.transact([change('a', [set('m', 2)], [], 1)])).toEqual(refusedWith('GONE'))
+    expect(bench.transact([remove('a', 1)])).toEqual(refusedWith('GONE'))
+    expect(bench.transact([change('a', [set('m', 2)], [], 2)])).toEqual(done)
+  })
+
+  test('is refused when a document or a space that it read has changed since, and when an absent one is there', () => {
+    const bench = new Bench()
+    bench.transact([create('a', graphOf({})), create('b', graphOf({}))])
+    const write = [change('b', [set('x', 1)])]
+    const read = (key: string | undefined, version: number) => [{ space: 's', key, version }]
+    expect(bench.transact(write, read('a', 1))).toEqual(refusedWith('CONFLICT', 1))
+    expect(bench.transact(write, [...read('a', 2), ...read('a', 0)])).toEqual(refusedWith('CONFLICT', 2))
+    expect(bench.transact(write, [...read('a', 2), ...read('z', 0), ...read(undefined, 2)])).toEqual(done)
+    bench.transact([create('c', graphOf({}))])
+    expect(bench.transact(write, read(undefined, 2))).toEqual(refusedWith('CONFLICT', 1))
+    expect(bench.transact([], [{ space: 'never', key: undefined, version: 0 }])).toEqual(done)
+  })
+
+  test('sees its own earlier writes, and several to one document work in order', () => {
+    const bench = new Bench()
+    const outcome = bench.transact([
+      create('a', graphOf({ n: 1 })),
+      change('a', [increment('n')]),
+      remove('a'),
+      create('a', graphOf({ n: 10 })),
+      change('a', [increment('n')]),
+    ])
+    expect(rootsOf(outcome)).toEqual([2, 11])
+    expect(bench.plain('a')).toEqual({ n: 11 })
+    expect(bench.transact([create('b', graphOf([])), remove('b'), remove('b')])).toEqual(refusedWith('GONE', 2))
+    expect(bench.transact(Array.from({ length: 20 }, (_, i) => create(`k${i % 19}`, graphOf(i))))).toEqual(
+      refusedWith('EXISTS', 19),
+    )
+    bench.state.checkEverything()
+  })
+
+  test('changes nothing at all when any of its writes is refused', () => {
+    const bench = new Bench()
+    bench.transact([create('a', graphOf({ n: 1, list: [] })), create('b', graphOf({}))])
+    const before = [bench.graph('a'), bench.graph('b'), bench.state.documentCount]
+    const attempts = [
+      [change('a', [set('n', 2)]), change('missing', [set('n', 2)])],
+      [change('a', [increment('n')]), remove('b'), create('c', graphOf({})), change('a', [append(1)])],
+      [remove('a'), create('b', graphOf({}))],
+      [change('a', [set('n', 2), set('x', 1, 'root', ['nowhere'])])],
+      [change('a', [set('n', { kind: 'ref', ref: 55 })])],
+      [remove('a'), { kind: 'create' as const, space: 's', key: 'c', value: Uint8Array.of(99) }],
+      [remove('a'), { kind: 'change' as const, space: 's', key: 'b', birth: 0, delta: Uint8Array.of(99) }],
+    ]
+    const codes = attempts
+      .map((writes) => bench.transact(writes))
+      .map((o) => (o.kind === 'refused' ? `${o.code} ${o.write}` : o.kind))
+    expect(codes).toEqual([
+      'GONE 1',
+      'BAD_OPERATION 3',
+      'EXISTS 1',
+      'NO_SUCH_PATH 0',
+      'GONE 0',
+      'BAD_OPERATION 1',
+      'BAD_OPERATION 1',
+    ])
+    expect([bench.graph('a'), bench.graph('b'), bench.state.documentCount]).toEqual(before)
+    bench.state.checkEverything()
+  })
+
+  test('may change positions only in a document that it read or created', () => {
+    const bench = new Bench()
+    bench.transact([create('a', graphOf([1]))])
+    expect(bench.transact([change('a', [assign])])).toEqual(refusedWith('BAD_OPERATION'))
+    expect(bench.transact([change('a', [assign])], [{ space: 's', key: 'b', version: 0 }])).toEqual(
+      refusedWith('BAD_OPERATION'),
+    )
+    expect(bench.transact([change('a', [assign])], [{ space: 's', key: 'a', version: 2 }])).toEqual(done)
+    expect(bench.transact([create('b', graphOf([1])), change('b', [assign])])).toEqual(done)
+    expect(bench.plain('b')).toEqual(['x'])
+  })
+
+  test('is refused when an earlier request that it builds on was refused, cancelled or is not known any more', () => {
+    const bench = new Bench()
+    bench.transact([create('a', graphOf({}))])
+    bench.transact([create('a', graphOf({}))])
+    expect(bench.transact([], [], [1])).toEqual(done)
+    expect(bench.transact([], [], [1, 2])).toEqual(refusedWith('NOT_AFTER', 1))
+    expect(bench.transact([], [], [5])).toEqual(refusedWith('NOT_AFTER'))
+    bench.apply(bench.request({}, bench.nextNumber++, 4))
+    expect(bench.transact([], [], [1])).toEqual(refusedWith('NOT_AFTER'))
+  })
+
+  test('is refused when a document would exceed its size, measured after garbage is gone', () => {
+    const bench = new Bench({ documentBytesMax: 200 })
+    expect(bench.transact([create('a', graphOf('x'.repeat(300)))])).toEqual(refusedWith('TOO_LARGE'))
+    bench.transact([create('a', graphOf({ big: { text: 'x'.repeat(100) } }))])
+    expect(bench.transact([change('a', [set('b', 'y'.repeat(80))])])).toEqual(refusedWith('TOO_LARGE'))
+    expect(
+      bench.transact([change('a', [set('b', 'y'.repeat(80)), { kind: 'delete', node: 0, path: [], name: 'big' }])]),
+    ).toEqual(done)
+    expect(bench.plain('a')).toEqual({ b: 'y'.repeat(80) })
+    for (let i = 0; i < 30; i++) expect(bench.transact([change('a', [set('b', 'z'.repeat(80))])])).toEqual(done)
+    bench.state.checkEverything()
+  })
+
+  test('forgets the version of a space with its last document, as that of an absent document', () => {
+    const bench = new Bench()
+    bench.transact([create('a', graphOf({}))])
+    const list = { kind: 'list', space: 's', after: undefined, limit: 10 } as const
+    expect(bench.state.answer(list)).toEqual({ kind: 'listing', index: 2, version: 2, keys: ['a'], more: false })
+    bench.transact([remove('a')])
+    expect(bench.state.answer(list)).toEqual({ kind: 'listing', index: 3, version: 0, keys: [], more: false })
+    bench.state.checkEverything()
+  })
+})
+
+describe('a request', () => {
+  test('gets the same result however often it arrives, and has one effect', () => {
+    const bench = new Bench()
+    bench.transact([create('a', graphOf({ n: 0 }))])
+    const payload = bench.request({ writes: [change('a', [increment('n')])] })
+    const first = bench.apply(payload)
+    const touch = bench.state.client(bench.client)?.touch ?? 0
+    expect(bench.apply(payload)).toEqual(first)
+    expect(bench.apply(payload)).toEqual(first)
+    expect(bench.plain('a')).toEqual({ n: 1 })
+    expect(bench.state.client(bench.client)).toMatchObject({ last: 2, touch: touch + 2 })
+  })
+
+  test('has no effect ahead of its turn', () => {
+    const bench = new Bench()
+    const applied = bench.apply(bench.request({ writes: [create('a', graphOf(1))] }, 2))
+    expect(applied).toEqual({ kind: 'out-of-order', client: bench.client, expected: 1 })
+    expect(bench.state.documentCount).toBe(0)
+    expect(bench.state.client(bench.client)).toMatchObject({ last: 0, touch: 0 })
+  })
+
+  test('and its cancellation exclude one another: whichever comes first in the log counts', () => {
+    const bench = new Bench()
+    const cancel = (number: number) =>
+      encodeCommand({ kind: 'request', client: bench.client, number, ackedBelow: 1, body: { kind: 'cancel' } })
+    const payload = bench.request({ writes: [create('a', graphOf(1))] }, 1)
+    bench.apply(cancel(1))
+    expect(bench.apply(payload)).toMatchObject({
+      kind: 'result',
+      number: 1,
+      result: { outcome: { kind: 'cancelled' } },
+    })
+    expect(bench.state.documentCount).toBe(0)
+    bench.apply(bench.request({ writes: [create('a', graphOf(1))] }, 2))
+    expect(bench.apply(cancel(2))).toMatchObject({ kind: 'result', number: 2, result: { outcome: done } })
+  })
+
+  test('acknowledges results, which are then forgotten and never executed again', () => {
+    const bench = new Bench()
+    for (let i = 0; i < 200; i++) bench.transact([])
+    expect(bench.state.results(bench.client, 1).map((r) => r.number)).toEqual(
+      Array.from({ length: 200 }, (_, i) => i + 1),
+    )
+    bench.apply(bench.request({}, 201, 150))
+    expect(bench.state.results(bench.client, 1)[0]?.number).toBe(150)
+    expect(bench.state.results(bench.client, 199).map((r) => [r.number, r.index])).toEqual([
+      [199, 200],
+      [200, 201],
+      [201, 202],
+    ])
+    expect(bench.apply(bench.request({}, 149))).toEqual({ kind: 'none' })
+    expect(bench.apply(bench.request({}, 150))).toMatchObject({ kind: 'result', number: 150 })
+    expect(bench.apply(bench.request({}, 202, 999))).toMatchObject({ kind: 'result', number: 202 })
+    expect(bench.state.client(bench.client)).toMatchObject({ last: 202, ackedBelow: 202, resultBytes: 16 })
+    bench.state.checkEverything()
+  })
+
+  test('of a client that is not registered has no effect', () => {
+    const bench = new Bench()
+    bench.client = 99 as ClientIndex
+    expect(bench.apply(bench.request({ writes: [create('a', graphOf(1))] }))).toEqual({ kind: 'none' })
+    expect(bench.state.documentCount).toBe(0)
+  })
+})
+
+describe('a client', () => {
+  test('is registered once for each nonce, under the index of the entry, up to a number', () => {
+    const bench = new Bench({ clientsMax: 2 })
+    expect(bench.client).toBe(1)
+    expect(bench.register(7)).toBe(1)
+    expect(bench.state.client(bench.client)?.touch).toBe(1)
+    expect(bench.register(8)).toBe(3)
+    const third = encodeCommand({ kind: 'register', nonce: new Uint8Array(16) })
+    expect(bench.apply(third)).toMatchObject({ kind: 'refused-registration', code: 'TOO_MANY_CLIENTS' })
+    expect([...bench.state.clients()].map(([client, { touch }]) => [client, touch])).toEqual([
+      [1, 1],
+      [3, 0],
+    ])
+  })
+
+  test('is expired only if it did nothing since, and then its requests have no effect', () => {
+    const bench = new Bench()
+    bench.transact([])
+    const expire = (touch: number) => encodeCommand({ kind: 'expire', clients: [{ client: bench.client, touch }] })
+    expect(bench.apply(expire(0))).toEqual({ kind: 'expired', clients: [] })
+    expect(bench.apply(expire(1))).toEqual({ kind: 'expired', clients: [bench.client] })
+    expect(bench.state.client(bench.client)).toBeUndefined()
+    expect(bench.apply(bench.request({ writes: [create('a', graphOf(1))] }))).toEqual({ kind: 'none' })
+    expect(bench.register(7)).toBe(6)
+    bench.state.checkEverything()
+  })
+
+  test('leaves what became of its requests for an hour of cluster time, and no longer', () => {
+    const bench = new Bench({ tombstonesDroppedMax: 1 })
+    const { client } = bench
+    const ask = (number: number) => {
+      const answer = bench.state.answer({ kind: 'outcome', client, number })
+      return answer.kind === 'outcome' ? [answer.status, answer.at, answer.outcome?.kind] : answer.kind
+    }
+    bench.transact([])
+    bench.transact([create('a', graphOf(1))])
+    bench.transact([create('a', graphOf(1))])
+    bench.apply(bench.request({}, 4, 2))
+    expect([1, 2, 3, 4, 5].map(ask)).toEqual([
+      ['acknowledged', 0, undefined],
+      ['known', 3, 'executed'],
+      ['known', 4, 'refused'],
+      ['known', 5, 'executed'],
+      ['unknown', 0, undefined],
+    ])
+    bench.apply(encodeCommand({ kind: 'expire', clients: [{ client, touch: 4 }] }))
+    expect([1, 3, 5].map(ask)).toEqual([
+      ['acknowledged', 0, undefined],
+      ['known', 4, 'refused'],
+      ['not-executed', 0, undefined],
+    ])
+    bench.stampMs += 3_600_000 - 1
+    bench.apply(encodeCommand({ kind: 'clock' }))
+    expect(ask(5)).toEqual(['not-executed', 0, undefined])
+    bench.stampMs += 1
+    bench.state.noteApplied(bench.state.appliedIndex + 1, bench.stampMs)
+    expect(ask(5)).toEqual(['unknown', 0, undefined])
+    bench.state.checkEverything()
+  })
+
+  test('leaves no more than a bounded number of tombstones: the oldest goes first', () => {
+    const bench = new Bench({ tombstonesMax: 2 })
+    const clients = [bench.register(1), bench.register(2), bench.register(3)]
+    bench.apply(
+      encodeCommand({ kind: 'expire', clients: [...clients].reverse().map((client) => ({ client, touch: 0 })) }),
+    )
+    const status = clients.map((client) => bench.state.answer({ kind: 'outcome', client, number: 1 }))
+    expect(status.map((answer) => answer.kind === 'outcome' && answer.status)).toEqual([
+      'unknown',
+      'not-executed',
+      'not-executed',
+    ])
+    expect(bench.state.tombstoneCount).toBe(2)
+  })
+})
+
+describe('the state', () => {
+  test('starts a history, and another one without the clients of the first but with its documents', () => {
+    const state = new ReplicatedState()
+    const found = (history: string) => encodeCommand({ kind: 'found', history: history as HistoryId, servers: 'a b c' })
+    expect(state.apply(1, 0, found('00000000000000aa'))).toEqual({ kind: 'found', history: '00000000000000aa' })
+    expect(state.apply(2, 0, found('00000000000000aa'))).toEqual({ kind: 'invalid' })
+    const bench = new Bench()
+    bench.transact([create('a', graphOf(1))])
+    bench.apply(found('00000000000000bb'))
+    expect([bench.state.history, bench.state.servers]).toEqual(['00000000000000bb', 'a b c'])
+    expect([bench.state.clientCount, bench.state.documentCount]).toEqual([0, 1])
+    bench.state.checkEverything()
+  })
+
+  test('follows cluster time, which never goes back, and takes entries one by one', () => {
+    const state = new ReplicatedState()
+    state.noteApplied(1, 500)
+    state.apply(2, 700, encodeCommand({ kind: 'clock' }))
+    expect([state.appliedIndex, state.clockMs]).toEqual([2, 700])
+    expect(() => state.noteApplied(3, 699)).toThrow('cluster time goes back')
+    expect(() => state.noteApplied(4, 700)).toThrow('entry 4 applied after 2')
+  })
+
+  test('lists keys in order of code units, in pages bounded by number and bytes', () => {
+    const bench = new Bench({ listKeysMax: 3, listBytesMax: 100 })
+    const keys = ['', 'B', 'a', '\ud83d\ude00', '\uffff', 'x'.repeat(200)]
+    for (const key of keys) bench.transact([create(key, graphOf(1)), create('other', graphOf(1), `${key}t`)])
+    const page = (after: string | undefined, limit: number) => {
+      const answer = bench.state.answer({ kind: 'list', space: 's', after, limit })
+      return answer.kind === 'listing' ? [answer.keys, answer.more] : answer.kind
+    }
+    expect(page(undefined, 2)).toEqual([['', 'B'], true])
+    expect(page('B', 100)).toEqual([['a'], true])
+    expect(page('a', 100)).toEqual([['x'.repeat(200)], true])
+    expect(page('x'.repeat(200), 100)).toEqual([['\ud83d\ude00', '\uffff'], false])
+    expect(page('\uffff', 1)).toEqual([[], false])
+    expect(page(undefined, 0)).toEqual([[], true])
+  })
+
+  test('never throws and never loses count, whatever bytes a payload has', () => {
+    const bench = new Bench()
+    bench.transact([create('a', graphOf({ n: 1, list: [1, { x: 1 }] }))])
+    const payloads = [
+      bench.request(
+        { writes: [change('a', [increment('n'), append(1)])], reads: [{ space: 's', key: 'a', version: 2 }] },
+        2,
+      ),
+      bench.request({ writes: [create('b', graphOf({ deep: [1] })), remove('a')], after: [1] }, 2),
+    ]
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.uint8Array({ maxLength: 40 }),
+          fc
+            .tuple(fc.constantFrom(...payloads), fc.array(fc.tuple(fc.nat(), fc.nat({ max: 255 })), { maxLength: 3 }))
+            .map(([payload, flips]) => {
+              const copy = payload.slice()
+              for (const [at, byte] of flips) copy[at % copy.length] = byte
+              return copy
+            }),
+        ),
+        (payload) => {
+          bench.apply(payload)
+        },
+      ),
+      { seed: 50, numRuns: 3000 },
+    )
+    bench.state.checkEverything()
+    expect(bench.state.appliedIndex).toBe(3002)
+  })
+
+  test('comes to the same document whatever the order of requests that merge', () => {
+    const operations: Operation[] = [
+      set('a', 1),
+      set('b', { kind: 'date', ms: 1 }),
+      { kind: 'delete', node: 'root', path: [], name: 'gone' },
+      increment('n'),
+      { kind: 'set-add', node: 1, path: [], value: 'x' },
+      { kind: 'set-delete', node: 1, path: [], value: 'y' },
+    ]
+    const start = graphOf({ a: 0, b: 0, gone: 0, n: 0, members: [] })
+    start.nodes.set(1, {
+      kind: 'set',
+      items: new Map([
+        ['y', 'y'],
+        ['z', 'z'],
+      ]),
+    })
+    const contents = new Set<string>()
+    fc.assert(
+      fc.property(fc.shuffledSubarray(operations, { minLength: operations.length }), (order) => {
+        const bench = new Bench()
+        bench.transact([create('a', start)])
+        for (const operation of order) expect(bench.transact([change('a', [operation])]).kind).toBe('executed')
+        const graph = bench.graph('a')
+        contents.add(graph === undefined ? 'absent' : encodeGraph(graph).join())
+      }),
+      { seed: 51, numRuns: 60 },
+    )
+    expect(contents.size).toBe(1)
+  })
+})
