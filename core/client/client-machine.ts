@@ -121,7 +121,8 @@ export class ClientMachine implements Machine<ClientInput, ClientEffect> {
   }
 
   #advance(now: Millis): void {
-    this.#work.advance(now, this.#out)
+    const isStuck = this.#work.advance(now, this.#out)
+    if (isStuck) this.#leave({ address: this.#connection.address, pace: 'first-free' }, 'no results', now)
     if (this.#connection.advance(now, this.#out)) this.#leave({ pace: 'first-free' }, 'silent', now)
     const { deadline } = this.#registration
     if (deadline !== undefined && deadline <= now) this.#say(now)

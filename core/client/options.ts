@@ -47,6 +47,8 @@ export interface ClientLimits {
   readonly heldBytesMax: number
   /** Half of what a frame carries, so that a request also fits into the frames between servers. */
   readonly requestBytesMax: number
+  /** How often the oldest request goes again on one link before the link is given up, however alive the server seems there. */
+  readonly overdueMax: number
   /** A `requests` message is begun anew beyond this. */
   readonly batchBytesMax: number
 }
@@ -57,6 +59,7 @@ export const clientLimits: ClientLimits = {
   waitingCallsMax: 10_000,
   heldBytesMax: 64 * 1024 * 1024,
   requestBytesMax: 2 * 1024 * 1024,
+  overdueMax: 4,
   batchBytesMax: 256 * 1024,
 }
 

@@ -216,6 +216,30 @@ describe('loss on a link that holds', () => {
   })
 })
 
+describe('a server that answers keepalives but no requests', () => {
+  it('is asked to attach the client again, on a new link', () => {
+    const bench = attachedBench()
+    submitAll(bench, 1, 1)
+    passAlive(bench, 2450)
+    expect(bench.dials).toHaveLength(1)
+    expect(bench.numbers()).toEqual([1, 1, 1, 1, 1])
+    passAlive(bench, 50)
+    expect(bench.closes).toEqual([{ link: 1, reason: 'no results' }])
+    expect(bench.address).toBe('a:1')
+  })
+
+  it('is not left while it has no room, nor while some result comes', () => {
+    const bench = attachedBench()
+    submitAll(bench, 1, 2)
+    passAlive(bench, 2000)
+    bench.refuse('BUSY')
+    passAlive(bench, 2000)
+    bench.result(2)
+    passAlive(bench, 2000)
+    expect(bench.dials).toHaveLength(1)
+  })
+})
+
 describe('a server without room', () => {
   it('gets the same bytes again after a pause, and the caller hears nothing of it', () => {
     const bench = attachedBench()

@@ -36,6 +36,8 @@ export class Requests {
   #pausedUntil: Millis | undefined
   #rewoundAt: Millis = 0
   #rewoundTo = 0
+  /** Times in a row that the oldest request was overdue on this link. */
+  #overdue = 0
   #resends = 0
 
   constructor(timing: ClientTiming, limits: ClientLimits) {
@@ -105,6 +107,7 @@ export class Requests {
     this.#credits = Math.min(Math.max(1, credits), this.#limits.requestsInFlightMax)
     this.#pausedUntil = undefined
     this.#rewoundTo = 0
+    this.#overdue = 0
     this.#window.setCursor(expected)
     for (const submission of this.#window.pending()) {
       if (submission.number < expected) submission.sentAt = now
@@ -132,6 +135,7 @@ export class Requests {
   resolve(result: Result): number | undefined {
     const submission = this.#window.resolve(result.number)
     if (submission === undefined) return undefined
+    this.#overdue = 0
     submission.fate = result.outcome.kind === 'executed' ? 'executed' : 'lost'
     this.#builders.delete(submission.number)
     if (submission.abandoned) return undefined
@@ -150,13 +154,20 @@ export class Requests {
   busy(pauseMs: number, now: Millis): void {
     if (this.#credits === undefined || this.#window.cursor === this.#window.base) return
     this.#pausedUntil = now + pauseMs
+    this.#overdue = 0
     this.#rewind(this.#window.base, now)
   }
 
-  /** Sends from the oldest again when its result is overdue. */
-  advance(now: Millis): void {
+  /**
+   * Sends from the oldest again when its result is overdue. True when that was in vain too often: a server that answers keepalives but
+   * no requests does not know this client as attached, and its word for that was lost.
+   */
+  advance(now: Millis): boolean {
     const dueAt = this.#credits === undefined ? undefined : this.#oldestDueAt()
-    if (dueAt !== undefined && dueAt <= now) this.#rewind(this.#window.base, now)
+    if (dueAt === undefined || dueAt > now) return false
+    this.#rewind(this.#window.base, now)
+    this.#overdue++
+    return this.#overdue > this.#limits.overdueMax
   }
 
   /** The registration is over. What was numbered leaves, in order, and nothing may build on it; what waits goes on under the next one. */

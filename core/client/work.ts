@@ -86,11 +86,12 @@ export class Work {
     this.#closed = true
   }
 
-  advance(now: Millis, out: ClientEffect[]): void {
+  /** Lets time pass. True when the link must be left, since requests get no results there. */
+  advance(now: Millis, out: ClientEffect[]): boolean {
     for (const call of this.#calls.overdue(now)) this.#timeOut(call, out)
-    if (!this.#attached) return
-    this.#requests.advance(now)
+    if (!this.#attached) return false
     this.#reads.advance(now)
+    return this.#requests.advance(now)
   }
 
   /** What to say at the end of this turn on an attached link. */
