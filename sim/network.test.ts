@@ -269,6 +269,22 @@ describe('faults', () => {
     expect(post.network.linkCount('a')).toBe(1)
   })
 
+  it('draw from streams of their own: losing some frames moves no other', () => {
+    const arrivals = (lossPerMillion: number): string[] => {
+      post = new Post('streams')
+      post.connect()
+      post.network.paths.configureAll({ ...exact, latencyMeanUs: 5000, reorderPerMillion: 500_000, lossPerMillion })
+      for (let i = 0; i < 200; i++) post.send('a', 1, i)
+      post.run(1_000_000)
+      return post.heard
+    }
+    const all = new Set(arrivals(0))
+    const some = arrivals(300_000)
+    expect(all.size).toBe(200)
+    expect(some.length).toBeLessThan(180)
+    expect(some.every((line) => all.has(line))).toBe(true)
+  })
+
   it('never alter a frame: a flipped bit is found by the checksum and ends the connection on both sides', () => {
     let found = 0
     let stalled = 0

@@ -133,7 +133,7 @@ class Witness {
     const placement = this.#byIndex.get(index)
     const found = placement === undefined ? 'absent' : outcomeText(placement, operation)
     this.#findings.expect(
-      found === what || (found === 'refused' && what !== 'executed'),
+      found === what,
       () => `${describeOperation(operation)} was told ${what} at ${index}; there the log makes it ${found}`,
     )
     this.#placed.push({ operation, index })
@@ -229,13 +229,12 @@ function writeTag(write: Write): string | undefined {
   return undefined
 }
 
-/** What became of the operation in this entry. Of several writes, the design leaves open which one names the refusal. */
+/** What became of the operation in this entry: `executed`, or the code of its refusal. */
 function outcomeText(placement: Placement, operation: Operation): string {
-  const { body, outcome } = placement
+  const { outcome } = placement
   if (outcome.kind === 'cancelled') return 'CANCELLED'
   if (!isOf(placement, operation)) return 'absent'
-  if (outcome.kind === 'executed') return 'executed'
-  return body.kind === 'transaction' && body.writes.length > 1 ? 'refused' : outcome.code
+  return outcome.kind === 'executed' ? 'executed' : outcome.code
 }
 
 /** At one index the entry's own operation comes first, then reads in order of invocation. */

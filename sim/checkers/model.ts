@@ -59,6 +59,7 @@ export class Model {
   readonly #clients = new Map<number, ModelClient>()
   readonly #byNonce = new Map<string, number>()
   #index: Index = 0
+  #history = ''
 
   /** The newest entry that was applied. */
   get index(): Index {
@@ -100,11 +101,21 @@ export class Model {
         for (const { client, touch } of command.clients) this.#expire(client, touch)
         return { kind: 'none' }
       case 'found':
+        this.#found(command.history)
+        return { kind: 'none' }
       case 'clock':
         return { kind: 'none' }
       default:
         return unreachable(command)
     }
+  }
+
+  /** Clients belong to the history that ended; documents stay. */
+  #found(history: string): void {
+    if (history === this.#history) return
+    this.#history = history
+    this.#clients.clear()
+    this.#byNonce.clear()
   }
 
   #register(nonce: string): void {
@@ -126,9 +137,9 @@ export class Model {
   #request({ client: id, number, body }: Request): ModelEffect {
     const client = this.#clients.get(id)
     if (client === undefined) return { kind: 'none' }
+    if (number > client.last + 1) return { kind: 'none' }
     client.touch++
     if (number <= client.last) return { kind: 'repeated' }
-    if (number > client.last + 1) return { kind: 'none' }
     client.last = number
     const outcome = body.kind === 'cancel' ? ({ kind: 'cancelled' } as const) : this.#transact(client, body)
     if (typeof outcome === 'string') return { kind: 'foreign', why: outcome }
