@@ -82,8 +82,8 @@ function restore(
   options: ServerOptions,
   snapshot: RecoveredSnapshot | undefined,
 ): { readonly state: ReplicatedState; readonly members: Members } {
-  if (snapshot === undefined) return { state: new ReplicatedState(), members: noMembers }
-  const restorer = ReplicatedState.restorer()
+  if (snapshot === undefined) return { state: new ReplicatedState(options.state), members: noMembers }
+  const restorer = ReplicatedState.restorer(options.state)
   let members: Members | undefined
   for (const chunk of snapshot.chunks) {
     if (members === undefined) members = decodeMembers(chunk)

@@ -3,6 +3,7 @@ import { hex } from '../lib/bytes.ts'
 import { sha256 } from '../lib/sha256.ts'
 import { utf8Length, utf8Write } from '../lib/utf8.ts'
 import type { Millis } from '../machine.ts'
+import type { StateLimits } from '../state/limits.ts'
 import type { DiskReader } from '../storage/disk.ts'
 import type { GroupId, ServerName } from '../wire/ids.ts'
 
@@ -13,6 +14,8 @@ export interface ServerOptions {
   readonly durability: 'fsync' | 'memory'
   readonly timing: ServerTiming
   readonly limits: ServerLimits
+  /** Limits of the replicated state that differ from the default; the same on every server of a group. */
+  readonly state?: Partial<StateLimits> | undefined
 }
 
 /** All in milliseconds. */

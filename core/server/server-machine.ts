@@ -84,7 +84,7 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect> {
     this.#sender = new SnapshotSender(core)
     this.#receiver = new SnapshotReceiver(
       core,
-      () => ReplicatedState.restorer(),
+      () => ReplicatedState.restorer(core.options.state),
       () => this.#maker.giveWay(),
     )
     this.#applier = new Applier(core, this.#streams, this.#checkpoints, this.#expiry, this.#maker)

@@ -1,0 +1,155 @@
+import { must } from '../core/lib/assert.ts'
+import type { ClientNews, ClientProcess } from './client-process.ts'
+import type { Action, Ending, History } from './history.ts'
+import type { Dice } from './prng.ts'
+import { observationOf, requestOf, type Workload } from './workload.ts'
+
+interface Worker {
+  readonly number: number
+  readonly client: ClientProcess
+  /** The operation under way, by its id in the history. */
+  operation: number | undefined
+  action: Action | undefined
+  isIdle: boolean
+}
+
+export interface CrewWorld {
+  readonly nowUs: () => number
+  readonly workLater: (worker: number, delayUs: number) => void
+}
+
+/** How long a simulated client waits for an answer. */
+const callTimeoutMs = 8000
+
+/**
+ * The workers of all clients: each has one operation under way at a time, and every beginning and end goes into the history.
+ * Not here: what they ask for (the workload).
+ */
+export class Crew {
+  readonly #world: CrewWorld
+  readonly #history: History
+  readonly #workload: Workload
+  readonly #dice: Dice
+  readonly #thinkUs: number
+  readonly #workers: Worker[] = []
+  /** Client numbers of the history: a client that died and came back is another one. */
+  readonly #sessions = new Map<ClientProcess, number>()
+  #nextSession = 0
+  #isOver = false
+  acknowledged = 0
+
+  constructor(world: CrewWorld, history: History, workload: Workload, dice: Dice, thinkUs: number) {
+    this.#world = world
+    this.#history = history
+    this.#workload = workload
+    this.#dice = dice
+    this.#thinkUs = thinkUs
+  }
+
+  /** Puts workers to a client; they begin when `work` is called for them. */
+  employ(client: ClientProcess, count: number): void {
+    this.#sessions.set(client, this.#nextSession++)
+    for (let i = 0; i < count; i++) {
+      const number = this.#workers.length
+      this.#workers.push({ number, client, operation: undefined, action: undefined, isIdle: true })
+      this.#world.workLater(number, this.#dice.exponential(this.#thinkUs))
+    }
+  }
+
+  /** Nobody begins anything new. */
+  finish(): void {
+    this.#isOver = true
+  }
+
+  get isQuiet(): boolean {
+    return this.#workers.every((worker) => worker.operation === undefined)
+  }
+
+  get underWay(): number {
+    return this.#workers.filter((worker) => worker.operation !== undefined).length
+  }
+
+  work(number: number): void {
+    const worker = must(this.#workers[number], 'a worker that was employed')
+    if (this.#isOver || worker.operation !== undefined) return
+    if (!worker.client.isUp) {
+      this.#later(worker)
+      return
+    }
+    const action = this.#workload.next(number)
+    const session = must(this.#sessions.get(worker.client), 'a client has its session')
+    const operation = this.#history.invoke(number, session, action, this.#world.nowUs())
+    worker.operation = operation
+    worker.action = action
+    const request = requestOf(action)
+    const call = this.#callOf(operation, number)
+    if ('query' in request) worker.client.input({ kind: 'query', call, query: request.query, timeoutMs: callTimeoutMs })
+    else worker.client.input({ kind: 'submit', call, transaction: request.transaction, timeoutMs: callTimeoutMs })
+  }
+
+  hear(news: ClientNews): void {
+    switch (news.kind) {
+      case 'settled':
+        this.#settled(news)
+        return
+      case 'answered': {
+        const observed = observationOf(news.answer)
+        this.#end(
+          news.call,
+          observed === undefined
+            ? { type: 'info', reason: 'not a document of the workload' }
+            : { type: 'ok', observed },
+        )
+        return
+      }
+      case 'failed':
+        this.#end(
+          news.call,
+          news.executed === 'no'
+            ? { type: 'fail', code: news.code, index: undefined }
+            : { type: 'info', reason: news.code },
+        )
+    }
+  }
+
+  /** The client's process died: nobody will tell what became of its operations. */
+  clientDied(client: ClientProcess): void {
+    for (const worker of this.#workers) {
+      if (worker.client === client && worker.operation !== undefined)
+        this.#endOf(worker, { type: 'info', reason: 'client died' })
+    }
+    this.#sessions.set(client, this.#nextSession++)
+  }
+
+  /** Calls carry the worker, so that the answer finds it. */
+  #callOf(operation: number, worker: number): number {
+    return operation * 1024 + worker
+  }
+
+  #settled(news: Extract<ClientNews, { kind: 'settled' }>): void {
+    const { outcome, index, call } = news
+    if (outcome.kind === 'executed') this.#end(call, { type: 'ok', observed: { kind: 'executed', index } })
+    else this.#end(call, { type: 'fail', code: outcome.kind === 'cancelled' ? 'CANCELLED' : outcome.code, index })
+  }
+
+  #end(call: number, ending: Ending): void {
+    const worker = must(this.#workers[call % 1024], 'an answer for an employed worker')
+    // The worker went on without it when the client died.
+    if (worker.operation !== Math.floor(call / 1024)) return
+    this.#endOf(worker, ending)
+  }
+
+  #endOf(worker: Worker, ending: Ending): void {
+    const operation = must(worker.operation, 'an operation under way')
+    this.#history.end(operation, this.#world.nowUs(), ending)
+    if (ending.type === 'ok') this.acknowledged++
+    if (worker.action !== undefined) this.#workload.note(worker.action, ending)
+    worker.operation = undefined
+    worker.action = undefined
+    this.#later(worker)
+  }
+
+  #later(worker: Worker): void {
+    this.#world.workLater(worker.number, 1 + this.#dice.exponential(this.#thinkUs))
+  }
+}
