@@ -148,6 +148,47 @@ describe('a transaction', () => {
   })
 })
 
+describe('a document', () => {
+  const deltasOf = (bench: Bench) => {
+    const answer = bench.state.answer({ kind: 'get', space: 's', key: 'a' })
+    return answer.kind === 'document' ? answer.deltas.length : -1
+  }
+
+  test('keeps small deltas beside its bytes and takes them in after a number of them, or when they outgrow it', () => {
+    const bench = new Bench({ deltasMax: 4, deltaBytesMin: 50 })
+    bench.transact([create('a', graphOf({ n: 0 }))])
+    const small = () => bench.transact([change('a', [set('n', 1)])])
+    const counts = [1, 2, 3, 4, 5].map(() => [small().kind, deltasOf(bench)])
+    expect(counts.map(([, count]) => count)).toEqual([1, 2, 3, 0, 1])
+    bench.transact([change('a', [set('n', 'x'.repeat(60))])])
+    expect(deltasOf(bench)).toBe(0)
+    small()
+    bench.transact([change('a', [increment('n')])])
+    expect(deltasOf(bench)).toBe(0)
+    expect(bench.plain('a')).toEqual({ n: 2 })
+  })
+
+  test('is looked at before it takes a change of any node but its root', () => {
+    const bench = new Bench()
+    bench.transact([create('a', graphOf({ list: [], child: {} }))])
+    expect(bench.transact([change('a', [set('x', 1, 1)])])).toEqual(refusedWith('BAD_OPERATION'))
+    expect(bench.transact([change('a', [set('x', 1, 'root', ['child'])])])).toEqual(done)
+    expect(bench.transact([change('a', [set('x', 1, 2), set('y', 1, 99)])])).toEqual(done)
+    expect(bench.plain('a')).toEqual({ list: [], child: { x: 1 } })
+    expect(deltasOf(bench)).toBe(0)
+  })
+
+  test('counts as created when one transaction deletes it and creates it again', () => {
+    const bench = new Bench()
+    bench.transact([create('a', graphOf(1)), create('b', graphOf(1))])
+    bench.transact([change('b', []), remove('a'), create('a', graphOf(2))])
+    const answer = bench.state.answer({ kind: 'list', space: 's', after: undefined, limit: 9 })
+    expect(answer).toMatchObject({ version: 3, keys: ['a', 'b'] })
+    expect(bench.transact([change('a', [], [], 2)])).toEqual(refusedWith('GONE'))
+    bench.state.checkEverything()
+  })
+})
+
 describe('a request', () => {
   test('gets the same result however often it arrives, and has one effect', () => {
     const bench = new Bench()
@@ -286,6 +327,35 @@ describe('a client', () => {
       'not-executed',
     ])
     expect(bench.state.tombstoneCount).toBe(2)
+  })
+})
+
+describe('tombstones', () => {
+  const expire = (client: ClientIndex) => encodeCommand({ kind: 'expire', clients: [{ client, touch: 0 }] })
+
+  test('go in the order in which they came, a bounded number for each entry, also after a restore', () => {
+    const limits = { tombstonesMax: 3, tombstonesDroppedMax: 2 }
+    const bench = new Bench(limits)
+    const clients = [1, 2, 3, 4].map((nonce) => bench.register(nonce))
+    const [a, b, c, d] = clients as [ClientIndex, ClientIndex, ClientIndex, ClientIndex]
+    for (const client of [c, a, b]) bench.apply(expire(client))
+    const restorer = ReplicatedState.restorer(limits)
+    for (const chunk of bench.state.view().chunks(100)) restorer.push(chunk)
+    bench.state = restorer.finish()
+    const left = () => {
+      const kept = (client: ClientIndex) => {
+        const answer = bench.state.answer({ kind: 'outcome', client, number: 1 })
+        return answer.kind === 'outcome' && answer.status === 'not-executed'
+      }
+      return clients.filter(kept)
+    }
+    bench.apply(expire(d))
+    expect(left()).toEqual([a, b, d])
+    bench.stampMs += 3_600_000
+    bench.apply(encodeCommand({ kind: 'clock' }))
+    expect(left()).toEqual([d])
+    bench.apply(encodeCommand({ kind: 'clock' }))
+    expect(left()).toEqual([])
   })
 })
 

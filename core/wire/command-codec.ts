@@ -18,9 +18,12 @@ export const nonceBytes = 16
 
 type Request = Extract<Command, { kind: 'request' }>
 
+/** Shared, for a buffer per command would cost more than writing a small one. */
+const writer = new ByteWriter(4096)
+
 /** The payload of a `data` entry. Equal commands have equal bytes. */
 export function encodeCommand(command: Command): Uint8Array {
-  const writer = new ByteWriter(128)
+  writer.reset()
   writeCommand(writer, command)
   return writer.take()
 }

@@ -30,9 +30,12 @@ const operationKinds = [
   'replace-root',
 ] as const satisfies readonly Operation['kind'][]
 
+/** Shared, for a buffer per delta would cost more than writing a small one. */
+const writer = new ByteWriter(4096)
+
 /** The delta's bytes. A target is 0 for the root, or the node's id plus one. */
 export function encodeDelta(delta: Delta): Uint8Array {
-  const writer = new ByteWriter(64)
+  writer.reset()
   writer.uint(delta.nodes.length)
   for (const node of delta.nodes) writeNode(writer, node)
   writer.uint(delta.operations.length)

@@ -5,12 +5,15 @@ import { readNode, readValue, writeNode, writeValue } from './value-codec.ts'
 /** No id of a node exceeds this, so that adding to one stays exact. */
 export const nodeIdMax = 2 ** 48
 
+/** Shared, for a buffer per graph would cost more than writing a small one. */
+const writer = new ByteWriter(4096)
+
 /**
  * The graph's bytes: equal graphs (same ids, same order where it can be seen) have equal bytes.
  * Nodes lie flat, in ascending order of id, so no depth of nesting costs stack.
  */
 export function encodeGraph(graph: Graph): Uint8Array {
-  const writer = new ByteWriter(256)
+  writer.reset()
   writeValue(writer, graph.root)
   writer.uint(graph.nextNode)
   writer.uint(graph.nodes.size)

@@ -24,15 +24,13 @@ const number = fc.oneof(
   fc.integer(),
   fc.constantFrom(0, -0, Number.NaN, 2 ** 53 - 1, -(2 ** 53 - 1), 2 ** 53, Number.POSITIVE_INFINITY),
 )
-const binary = fc
-  .tuple(fc.constantFrom(...binaryTypes), fc.nat({ max: 3 }), fc.nat({ max: 255 }))
-  .map(
-    ([type, length, byte]): Atom => ({
-      kind: 'binary',
-      type,
-      bytes: new Uint8Array(length * elementBytes[type]).fill(byte),
-    }),
-  )
+const binary = fc.tuple(fc.constantFrom(...binaryTypes), fc.nat({ max: 3 }), fc.nat({ max: 255 })).map(
+  ([type, length, byte]): Atom => ({
+    kind: 'binary',
+    type,
+    bytes: new Uint8Array(length * elementBytes[type]).fill(byte),
+  }),
+)
 
 export const atoms: fc.Arbitrary<Atom> = fc.oneof(
   { weight: 3, arbitrary: number },
