@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { hex } from '../lib/bytes.ts'
-import type { GroupId, HistoryId, Link, ServerId } from '../wire/ids.ts'
+import type { GroupId, Link, ServerId } from '../wire/ids.ts'
 import { Bench, group, history } from './bench.contract.ts'
 
 const closed = (bench: Bench, refused = true) =>
@@ -34,6 +33,16 @@ describe('finding a server', () => {
     const server = 'a#0000000000000001' as ServerId
     for (let i = 0; i < 3; i++) bench.hear({ kind: 'welcome', protocol: 1, group, history, server, connection })
     expect(bench.kinds()).toEqual(['register'])
+  })
+
+  it('does not take an answer to another hello', () => {
+    const bench = new Bench()
+    bench.connect()
+    const server = 'a#0000000000000001' as ServerId
+    bench.hear({ kind: 'welcome', protocol: 1, group, history, server, connection: 2 })
+    bench.hear({ kind: 'unwelcome', code: 'OTHER_GROUP', text: '', connection: 2 })
+    expect(bench.kinds()).toEqual(['hello'])
+    expect(bench.events).toEqual([])
   })
 
   it('goes to the next address at once after one loss, and with longer and longer waits after more', () => {
@@ -112,6 +121,22 @@ describe('redirects', () => {
     expect(bench.closes).toEqual([{ link: 1, reason: 'redirected' }])
     expect(bench.dials.at(-1)).toEqual({ link: 2, address: 'elsewhere:9', at: 1000 })
     expect(bench.machine.stats().redirects).toBe(1)
+  })
+
+  it('follows another without a wait once it has waited', () => {
+    const bench = new Bench()
+    const sayNotLeader = (leader: string) => {
+      bench.connect()
+      bench.welcome()
+      bench.hear({ kind: 'refused', code: 'NOT_LEADER', what: 'register', read: 0, leader })
+    }
+    sayNotLeader('b:1')
+    sayNotLeader('')
+    bench.pass(25)
+    expect(bench.dials).toHaveLength(3)
+    const { now } = bench
+    sayNotLeader('c:1')
+    expect(bench.dials.at(-1)).toEqual({ link: 4, address: 'c:1', at: now })
   })
 
   it('does not run hot between servers that name each other', () => {
@@ -254,121 +279,5 @@ describe('servers that are not ours', () => {
     bench.step({ kind: 'frame', link: old, frame: Uint8Array.of(255) })
     expect(bench.answers).toEqual([])
     expect(bench.dials).toHaveLength(2)
-  })
-})
-
-describe('registering', () => {
-  const nonces = (bench: Bench) =>
-    bench.sent().flatMap((message) => (message.kind === 'register' ? [message.nonce] : []))
-
-  it('asks with the same nonce again and again, at whichever server, until one answers', () => {
-    const bench = new Bench()
-    bench.connect()
-    bench.welcome()
-    bench.pass(1100)
-    const asked = nonces(bench)
-    expect(asked).toHaveLength(3)
-    expect(new Set(asked.map(hex)).size).toBe(1)
-    closed(bench, false)
-    bench.connect()
-    bench.welcome()
-    expect(nonces(bench)).toEqual(asked.slice(0, 1))
-    bench.registered(42)
-    expect(bench.events).toEqual([{ kind: 'registered', client: 42, history }])
-    expect(bench.sent()).toEqual([{ kind: 'attach', client: 42, from: 1 }])
-    bench.pass(600)
-    expect(bench.kinds()).toEqual(['attach'])
-    bench.attached(1, 100, 42)
-    expect(bench.events.at(-1)).toEqual({ kind: 'attached', server: 'a', resent: 0 })
-  })
-
-  it('does not take a second registration or attachment, nor one of somebody else', () => {
-    const bench = new Bench()
-    bench.connect()
-    bench.welcome()
-    bench.registered(42)
-    bench.registered(43)
-    bench.attached(1, 100, 43)
-    expect(bench.events).toHaveLength(1)
-    bench.attached(1, 100, 42)
-    bench.attached(9, 100, 42)
-    expect(bench.events).toHaveLength(2)
-    expect(bench.machine.stats().registered).toBe(1)
-  })
-
-  it('reports that the group takes no more clients and goes on asking', () => {
-    const bench = new Bench()
-    bench.connect()
-    bench.welcome()
-    const first = nonces(bench)
-    bench.hear({ kind: 'refused', code: 'TOO_MANY_CLIENTS', what: 'register', read: 0, leader: '' })
-    expect(bench.events).toMatchObject([{ kind: 'refused', code: 'TOO_MANY_CLIENTS' }])
-    bench.pass(25)
-    bench.connect()
-    bench.welcome()
-    expect(nonces(bench)).toEqual(first)
-  })
-
-  it('has another nonce for another registration', () => {
-    const bench = new Bench()
-    bench.connect()
-    bench.welcome()
-    const first = nonces(bench)
-    bench.registered()
-    bench.refuse('EXPIRED')
-    expect(bench.events.at(-1)).toEqual({ kind: 'expired', client: 7 })
-    expect(bench.address).toBe('a:1')
-    bench.connect()
-    bench.welcome()
-    const second = nonces(bench)
-    expect(second).toHaveLength(1)
-    expect(second).not.toEqual(first)
-  })
-
-  it('does not run hot against a server that expires it whenever it attaches', () => {
-    const bench = new Bench()
-    bench.connect()
-    while (bench.now < 20_000) {
-      const dials = bench.dials.length
-      bench.welcome()
-      bench.registered()
-      bench.refuse('EXPIRED')
-      while (bench.dials.length === dials) bench.pass(1)
-      bench.connect()
-    }
-    expect(bench.dials.length).toBeLessThan(100)
-  })
-
-  it('leaves a server that expects a number that was never given or is settled already', () => {
-    const bench = new Bench()
-    bench.begin()
-    bench.submit(1)
-    bench.turn()
-    bench.result(1)
-    for (const expected of [3, 1]) {
-      const dials = bench.dials.length
-      closed(bench, false)
-      while (bench.dials.length === dials) bench.pass(1)
-      bench.connect()
-      bench.welcome()
-      bench.attached(expected)
-      expect(bench.closes.at(-1)?.reason).toBe(`the server expects request ${expected}`)
-      bench.pass(1000)
-    }
-  })
-
-  it('registers anew in another history', () => {
-    const other = '00000000000000bb' as HistoryId
-    const bench = new Bench()
-    bench.begin()
-    closed(bench, false)
-    bench.connect()
-    bench.welcome('b', other)
-    expect(bench.events.at(-1)).toEqual({ kind: 'other-history', history: other })
-    expect(bench.kinds()).toEqual(['register'])
-    bench.registered(3)
-    bench.attached(1, 100, 3)
-    expect(bench.events.at(-1)).toEqual({ kind: 'attached', server: 'b', resent: 0 })
-    expect(bench.machine.stats().registered).toBe(2)
   })
 })

@@ -269,6 +269,31 @@ describe('a server without room', () => {
     expect(waits.at(-1)).toBeLessThanOrEqual(1001)
   })
 
+  it('is asked soon again after a result, and at once after a new link', () => {
+    const bench = attachedBench()
+    submitAll(bench, 1, 2)
+    const refusals = (count: number) => {
+      for (let i = 0; i < count; i++) {
+        bench.refuse('BUSY')
+        bench.commands()
+        while (bench.commands().length === 0) passAlive(bench, 10)
+      }
+    }
+    refusals(8)
+    bench.result(1)
+    bench.refuse('BUSY')
+    passAlive(bench, 25)
+    expect(bench.numbers()).toEqual([2])
+    refusals(8)
+    bench.refuse('BUSY')
+    bench.reattach(2)
+    bench.turn()
+    expect(bench.numbers()).toEqual([2])
+    bench.refuse('BUSY')
+    passAlive(bench, 25)
+    expect(bench.numbers()).toEqual([2])
+  })
+
   it('gets a read again after a pause', () => {
     const bench = attachedBench()
     bench.query(1)

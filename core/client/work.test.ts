@@ -126,6 +126,8 @@ describe('the end of a registration', () => {
     ['not-executed', undefined, { kind: 'failed', call: 1, code: 'NOT_EXECUTED', executed: 'no' }],
     ['acknowledged', undefined, { kind: 'failed', call: 1, code: 'OUTCOME_UNKNOWN', executed: 'unknown' }],
     ['unknown', undefined, { kind: 'failed', call: 1, code: 'OUTCOME_UNKNOWN', executed: 'unknown' }],
+    ['unknown', executed, { kind: 'failed', call: 1, code: 'OUTCOME_UNKNOWN', executed: 'unknown' }],
+    ['known', undefined, { kind: 'failed', call: 1, code: 'OUTCOME_UNKNOWN', executed: 'unknown' }],
   ] as const)('tells the caller what an outcome that is %s means', (status, outcome, told) => {
     const bench = attachedBench()
     submitAll(bench, 1, 1)
