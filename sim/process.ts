@@ -109,11 +109,10 @@ export abstract class SimProcess<Input extends { readonly kind: string }, Effect
   #step(input: Input | HostInput): void {
     this.#feed(input)
     if (this.machine === undefined) return
-    if (!this.#turnPending) {
-      this.#turnPending = true
-      this.world.turnSoon(this)
-    }
-    this.#arm()
+    // The turn that follows looks at the deadline: whatever is due at once is done by it.
+    if (this.#turnPending) return
+    this.#turnPending = true
+    this.world.turnSoon(this)
   }
 
   #feed(input: Input | HostInput): void {

@@ -10,12 +10,14 @@ import { cutRun, lastIndexOf, type Run } from '../wire/run.ts'
 export class Log {
   #baseIndex: Index
   #baseTerm: Term
+  #baseStampMs: number
   #runs: Run[] = []
   #bytes = 0
 
-  constructor(baseIndex: Index, baseTerm: Term, runs: readonly Run[]) {
+  constructor(baseIndex: Index, baseTerm: Term, baseStampMs: number, runs: readonly Run[]) {
     this.#baseIndex = baseIndex
     this.#baseTerm = baseTerm
+    this.#baseStampMs = baseStampMs
     for (const run of runs) this.append(run)
   }
 
@@ -36,9 +38,9 @@ export class Log {
     return this.#runs.at(-1)?.term ?? this.#baseTerm
   }
 
-  /** The stamp of the last entry in memory, or 0. */
+  /** The stamp of the last entry, compacted or not: none that follows may be lower. */
   get lastStampMs(): number {
-    return this.#runs.at(-1)?.stampMs ?? 0
+    return this.#runs.at(-1)?.stampMs ?? this.#baseStampMs
   }
 
   /** Payload bytes held. */
@@ -85,6 +87,7 @@ export class Log {
   compact(index: Index): void {
     if (index <= this.#baseIndex) return
     const term = must(this.termAt(index), 'compaction beyond the end of the log')
+    this.#baseStampMs = (this.#runs[this.#position(index)] as Run).stampMs
     while (this.#runs.length > 0 && lastIndexOf(this.#runs[0] as Run) <= index)
       this.#bytes -= (this.#runs.shift() as Run).bytes.length
     const first = this.#runs[0]
@@ -98,8 +101,9 @@ export class Log {
   }
 
   /** Replaces the whole log by what a snapshot covers. */
-  reset(index: Index, term: Term): void {
+  reset(index: Index, term: Term, stampMs: number): void {
     this.#runs = []
+    this.#baseStampMs = stampMs
     this.#bytes = 0
     this.#baseIndex = index
     this.#baseTerm = term
@@ -141,7 +145,7 @@ export class Log {
   checkInvariants(): void {
     let index = this.#baseIndex
     let term = this.#baseTerm
-    let stampMs = 0
+    let stampMs = this.#baseStampMs
     for (const run of this.#runs) {
       assert(run.firstIndex === index + 1, 'the log has a gap')
       assert(run.term >= term, 'terms fall along the log')

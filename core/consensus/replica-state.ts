@@ -217,9 +217,9 @@ export class ReplicaState {
   }
 
   /** Replaces log and configuration by what an installed snapshot covers. */
-  installSnapshot(index: Index, term: Term, members: Members): void {
+  installSnapshot(index: Index, term: Term, stampMs: number, members: Members): void {
     assert(index > this.#commit, 'a snapshot would undo what is committed')
-    this.log.reset(index, term)
+    this.log.reset(index, term, stampMs)
     this.stable.reset(index, term)
     this.#appended = [{ ticket: this.stable.written, upTo: index }]
     this.durableIndex = 0

@@ -199,8 +199,9 @@ export class Replica {
     this.#state.stateHash = stateHash
   }
 
-  installSnapshot(index: Index, term: Term, members: Members): void {
-    this.#state.installSnapshot(index, term, members)
+  /** Takes over what a snapshot covers; `stampMs` is cluster time there. */
+  installSnapshot(index: Index, term: Term, stampMs: number, members: Members): void {
+    this.#state.installSnapshot(index, term, stampMs, members)
   }
 
   snapshotInstalled(on: ServerId, index: Index, now: Millis): void {

@@ -38,14 +38,14 @@ export function boot(options: ServerOptions, given: ServerBoot, now: Millis): Bo
   if ('refused' in opened) return opened
   const { storage, recovered } = opened
   const restored = restore(options, recovered.snapshot)
-  const log = new Log(recovered.baseIndex, recovered.baseTerm, recovered.runs)
+  const log = new Log(recovered.baseIndex, recovered.baseTerm, restored.state.clockMs, recovered.runs)
   const core = new ServerCore({
     options,
     id: recovered.identity.server,
     group: groupIdOf(options.servers),
     prng: new Prng(entropy.subarray(16, 32)),
     storage,
-    clock: new ClusterClock(Math.max(log.lastStampMs, restored.state.clockMs), now),
+    clock: new ClusterClock(log.lastStampMs, now),
     startedAt: now,
     listens: given.listens,
     state: restored.state,

@@ -192,6 +192,7 @@ export class ClientStreams {
   /** False when the rest of the frame must not be looked at: order would be lost. */
   #takeRequest(stream: Stream, command: Uint8Array): boolean {
     const request = peekRequest(command)
+    if (stream.client === undefined) this.#refuse(stream.link, 'EXPIRED', 'request')
     if (request === undefined || request.client !== stream.client) return false
     const expected = this.#expected.get(request.client)
     if (expected === undefined) return false

@@ -432,7 +432,7 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect> {
     const installed = this.#receiver.takeInstalled()
     const core = this.#core
     if (installed === undefined || core.replica === undefined) return
-    core.replica.installSnapshot(installed.index, installed.term, installed.members)
+    core.replica.installSnapshot(installed.index, installed.term, installed.state.clockMs, installed.members)
     core.state = installed.state
     core.clock.observe(installed.state.clockMs, core.now)
     this.#checkpoints.reset()
