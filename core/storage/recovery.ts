@@ -41,16 +41,13 @@ export function recover(reader: DiskReader, options: StorageOptions, fresh: Serv
   const scan = scanWal(reader, identity.server, options.blockBytes)
   const snapshot = newestSnapshot(reader, snapshotsIn(files))
   if (scan.newer || snapshot === 'newer') return refuseNewer()
-  if (scan.flushes.length === 0 && identity.group !== undefined) {
-    return {
-      refused: 'BURNT',
-      text: `the folder of ${identity.server} has lost its log, and with it the server's votes`,
-    }
-  }
   const base = { index: snapshot?.index ?? 0, term: snapshot?.term ?? 0 }
+  const hard = hardStateOf(scan.flushes)
+  if ((scan.flushes.length === 0 && identity.group !== undefined) || hard.term < base.term) {
+    return { refused: 'BURNT', text: `the folder of ${identity.server} has lost the server's votes` }
+  }
   const log = findLog(scan.flushes, base.index, base.term)
   const damage = damageOf(log, snapshotsIn(files).at(-1) ?? 0)
-  const hard = hardStateOf(scan.flushes)
   return {
     recovered: {
       identity,

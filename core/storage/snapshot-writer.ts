@@ -6,9 +6,11 @@ import { addChunkCrc, encodeChunk, encodeSnapshotHeader, encodeTrailer } from '.
 
 interface Draft {
   readonly index: Index
+  /** What must be durable before the snapshot counts: the log and the term it rests on. */
+  readonly ticket: number
   /** Encoded and not yet given to the disk. */
   readonly queue: Uint8Array[]
-  stage: 'filling' | 'ended' | 'syncing' | 'renaming'
+  stage: 'filling' | 'ended' | 'synced' | 'renaming'
   count: number
   crc: number
   offset: number
@@ -17,6 +19,7 @@ interface Draft {
 /**
  * Writes one snapshot at a time beside the last one, a chunk at a time, and puts it in place by renaming once all of it is durable.
  * The snapshot that it replaces is removed only after that.
+ * Invariant: a snapshot in place never runs ahead of the log and the term that were accepted before it was begun.
  */
 export class SnapshotWriter {
   readonly #ops: DiskQueue
@@ -25,6 +28,7 @@ export class SnapshotWriter {
   #durable: Index
   #draft: Draft | undefined
   #flight: number | undefined
+  #reached = 0
 
   constructor(ops: DiskQueue, present: readonly Index[], durable: Index) {
     this.#ops = ops
@@ -49,10 +53,12 @@ export class SnapshotWriter {
     return (this.#draft?.queue.length ?? 0) + (this.#flight === undefined ? 0 : 1)
   }
 
-  begin(index: Index, term: Term): void {
+  /** The snapshot will count only once `ticket` is reached. */
+  begin(index: Index, term: Term, ticket: number): void {
     assert(this.#draft === undefined, 'two snapshots at a time')
     assert(index > this.#durable, 'a snapshot is not newer than the last one')
-    this.#draft = { index, queue: [encodeSnapshotHeader(index, term)], stage: 'filling', count: 0, crc: 0, offset: 0 }
+    const queue = [encodeSnapshotHeader(index, term)]
+    this.#draft = { index, ticket, queue, stage: 'filling', count: 0, crc: 0, offset: 0 }
     this.#ops.start({ op: 'create', file: snapshotTemp, bytes: 0 })
     this.#proceed()
   }
@@ -93,12 +99,19 @@ export class SnapshotWriter {
     return false
   }
 
+  /** Every ticket up to this one is durable. */
+  reached(ticket: number): void {
+    this.#reached = ticket
+    this.#proceed()
+  }
+
   checkInvariants(): void {
     const draft = this.#draft
     if (draft === undefined) return
     assert(draft.index > this.#durable, 'a snapshot goes back')
     assert(this.#flight !== undefined || draft.queue.length === 0, 'a snapshot waits for nothing')
-    assert(draft.stage === 'filling' || this.#flight !== undefined, 'an ended snapshot has stalled')
+    const waits = draft.stage === 'filling' || draft.ticket > this.#reached
+    assert(waits || this.#flight !== undefined, 'an ended snapshot has stalled')
   }
 
   #filling(): Draft {
@@ -112,7 +125,7 @@ export class SnapshotWriter {
     if (draft === undefined || this.#flight !== undefined) return
     const bytes = draft.queue.shift()
     if (bytes !== undefined) this.#write(draft, bytes)
-    else if (draft.stage === 'syncing') {
+    else if (draft.stage === 'synced' && draft.ticket <= this.#reached) {
       this.#flight = this.#ops.start({ op: 'rename', file: snapshotTemp, to: snapshotFile(draft.index) })
       draft.stage = 'renaming'
     }
@@ -120,7 +133,7 @@ export class SnapshotWriter {
 
   #write(draft: Draft, bytes: Uint8Array): void {
     const sync = draft.stage === 'ended' && draft.queue.length === 0
-    if (sync) draft.stage = 'syncing'
+    if (sync) draft.stage = 'synced'
     this.#flight = this.#ops.start({ op: 'write', file: snapshotTemp, offset: draft.offset, bytes, sync })
     draft.offset += bytes.length
   }

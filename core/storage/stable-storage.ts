@@ -22,7 +22,10 @@ export interface StableStorage {
   /** The damage reported by `open` is made good: from here on the log counts as whole again. Until then every `open` reports it anew. */
   repaired(): void
 
-  /** Begins a snapshot that covers the log up to `index`. Not while `snapshotBusy`; `index` exceeds `snapshotDurable`. */
+  /**
+   * Begins a snapshot that covers the log up to `index`. Not while `snapshotBusy`; `index` exceeds `snapshotDurable`, and a hard state
+   * of at least `term` was saved. The snapshot becomes durable only after every record accepted before this call.
+   */
   beginSnapshot(index: Index, term: Term): void
   snapshotChunk(bytes: Uint8Array): void
   endSnapshot(): void

@@ -167,7 +167,7 @@ describe('segments', () => {
   })
 
   it('are removed once a durable snapshot covers them', () => {
-    const life = TestLife.begin()
+    const life = TestLife.inTerm(1)
     for (let index = 1; index <= 60; index++) life.append(index, 1, `entry ${index}`)
     life.takeSnapshot(58, 1, 'state')
     expect(wals(life.folder).length).toBeLessThanOrEqual(2)
@@ -177,14 +177,15 @@ describe('segments', () => {
   })
 
   it('do not pile up over many lives', () => {
-    let life = TestLife.begin()
+    let life = TestLife.inTerm(1)
     for (let i = 0; i < 20; i++) {
       life.append(i + 1, 1, 'x')
       life = TestLife.begin(life.folder)
     }
-    life.takeSnapshot(20, 1)
+    life.append(21, 1, 'y')
+    life.takeSnapshot(21, 1)
     expect(wals(life.folder)).toHaveLength(1)
-    expect(new TestLife(life.folder).recovered).toMatchObject({ baseIndex: 20, runs: [], damage: undefined })
+    expect(new TestLife(life.folder).recovered).toMatchObject({ baseIndex: 21, runs: [], damage: undefined })
   })
 
   it('are larger than usual for a record that is', () => {
@@ -197,7 +198,7 @@ describe('segments', () => {
 
 describe('a snapshot', () => {
   const withSnapshot = () => {
-    const life = TestLife.begin()
+    const life = TestLife.inTerm(4)
     life.append(1, 1, 'a', 'b', 'c')
     life.takeSnapshot(2, 1, 'first', '', 'third')
     return life
@@ -212,7 +213,7 @@ describe('a snapshot', () => {
   })
 
   it('counts only when it is durable and in place', () => {
-    const life = TestLife.begin()
+    const life = TestLife.inTerm(1)
     life.append(1, 1, 'a', 'b')
     life.storage.beginSnapshot(2, 1)
     life.storage.snapshotChunk(bytesOf('chunk'))
@@ -233,7 +234,7 @@ describe('a snapshot', () => {
   })
 
   it('can be abandoned and begun anew', () => {
-    const life = TestLife.begin()
+    const life = TestLife.inTerm(1)
     life.append(1, 1, 'a', 'b')
     life.storage.beginSnapshot(1, 1)
     for (let i = 0; i < 5; i++) life.storage.snapshotChunk(bytesOf('dropped'))
@@ -254,7 +255,7 @@ describe('a snapshot', () => {
   })
 
   it('that is damaged anywhere, with the log gone that it covers, is damage from the start', () => {
-    const life = TestLife.begin()
+    const life = TestLife.inTerm(1)
     for (let index = 1; index <= 30; index++) life.append(index, 1, `entry ${index}`)
     life.takeSnapshot(30, 1, 'some state', 'and more')
     const file = 'snapshot-0000000000000030'
@@ -297,7 +298,7 @@ describe('a snapshot', () => {
   })
 
   it('that was installed before the log was reset outweighs a log of another term', () => {
-    const life = TestLife.begin()
+    const life = TestLife.inTerm(2)
     life.append(1, 1, 'a', 'b', 'c', 'd')
     life.takeSnapshot(3, 2, 'state')
     const { recovered } = new TestLife(life.folder)
@@ -365,6 +366,17 @@ describe('a folder is refused, untouched,', () => {
     const gone = own()
     gone.files.delete('identity')
     expect(refusal(gone)?.refused).toBe('DAMAGED_IDENTITY')
+  })
+
+  it('when its snapshot is of a later term than its votes', () => {
+    const life = TestLife.begin()
+    const early = life.folder.copy()
+    life.storage.saveHardState(2, undefined)
+    life.append(1, 2, 'a')
+    life.takeSnapshot(1, 2)
+    const wal = 'wal-0000000001'
+    life.folder.file(wal).set(early.file(wal))
+    expect(refusal(life.folder)?.refused).toBe('BURNT')
   })
 
   it('when a member of a group has lost its log and with it its votes', () => {

@@ -48,6 +48,7 @@ export class Storage implements StableStorage {
   #carried = 0
   #carriesSeal = false
   #lastIndex: Index
+  #termLast: Term
   #hard: HardState
   #damagedUpTo: Index
   #commit: Index
@@ -74,6 +75,7 @@ export class Storage implements StableStorage {
     this.#recovery = recovery
     this.#server = wal.server
     this.#lastIndex = wal.lastIndex
+    this.#termLast = recovered.term
     this.#hard = { term: recovered.term, votedFor: recovered.votedFor }
     this.#damagedUpTo = recovery.damagedUpTo
     this.#commit = recovered.commit
@@ -114,6 +116,8 @@ export class Storage implements StableStorage {
   }
 
   saveHardState(term: Term, votedFor: ServerId | undefined): void {
+    assert(term >= this.#termLast, 'the term goes back')
+    this.#termLast = term
     this.#accept({ kind: 'hard-state', hard: { term, votedFor } })
   }
 
@@ -140,7 +144,8 @@ export class Storage implements StableStorage {
   }
 
   beginSnapshot(index: Index, term: Term): void {
-    if (this.#failure === undefined) this.#snapshots.begin(index, term)
+    assert(term <= this.#termLast, 'a snapshot is ahead of the term')
+    if (this.#failure === undefined) this.#snapshots.begin(index, term, this.#written)
   }
 
   snapshotChunk(bytes: Uint8Array): void {
@@ -244,6 +249,7 @@ export class Storage implements StableStorage {
     this.#carriesSeal = false
     if (!this.#open) this.#cleanUp()
     this.#open = true
+    this.#snapshots.reached(this.#durable)
   }
 
   #identityDurable(): void {
@@ -254,6 +260,7 @@ export class Storage implements StableStorage {
     const item = this.#queue.shift()
     assert(item?.kind === 'identity', 'an identity was written that nobody saved')
     this.#durable++
+    this.#snapshots.reached(this.#durable)
   }
 
   #cleanUp(): void {

@@ -90,6 +90,14 @@ export class TestLife {
     return life
   }
 
+  /** A life in a new folder that has reached a term, as every server with a log has. */
+  static inTerm(term: Term): TestLife {
+    const life = TestLife.begin()
+    life.storage.saveHardState(term, undefined)
+    life.flush()
+    return life
+  }
+
   /** Carries out what is asked for until nothing is. */
   settle(): readonly DiskOp[] {
     const carriedOut: DiskOp[] = []

@@ -74,11 +74,13 @@ class Walk {
     this.#floor = this.end + 1
   }
 
+  /** Goes back to the entry at the base, which tells whether the log belongs to the snapshot; but only what is behind it is needed. */
   run(): void {
-    while (this.#floor > this.#base + 1 && this.#sequence !== 0) {
+    while (this.#floor > Math.max(this.#base, 1) && this.#sequence !== 0) {
       const flush = this.#bySequence.get(this.#sequence)
       if (flush?.records !== undefined) this.#keep(flush)
-      else this.#skip(flush)
+      else if (this.#floor > this.#base + 1) this.#skip(flush)
+      else return
     }
     if (this.#floor > this.#base + 1) this.#cut(this.#base + 1)
   }

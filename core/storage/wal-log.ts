@@ -89,8 +89,7 @@ function entriesOf(
   const log = new LogBuilder()
   for (const flush of kept) for (const record of flush.records ?? []) log.add(record)
   log.cutBehind(end)
-  const termAtBase = log.termAt(base)
-  if (end <= base || (termAtBase !== undefined && termAtBase !== baseTerm)) return { runs: [], whole: true }
+  if (end <= base || !log.follows(base, baseTerm)) return { runs: [], whole: true }
   const start = log.start
   if (start === undefined || start > base + 1) return { runs: [], whole: false }
   const runs = log.runs.filter((run) => lastIndexOf(run) > base).map((run) => cutRun(run, base + 1, lastIndexOf(run)))
@@ -121,8 +120,14 @@ class LogBuilder {
     if (run !== undefined && lastIndexOf(run) > end) this.runs[this.runs.length - 1] = cutRun(run, run.firstIndex, end)
   }
 
-  termAt(index: Index): Term | undefined {
-    return this.runs.find((run) => run.firstIndex <= index && lastIndexOf(run) >= index)?.term
+  /**
+   * Whether the entries behind the snapshot that ends with `index` of `term` belong to the same log. They do not when the server died
+   * between installing a snapshot and resetting its log, or before it stored what the snapshot covers.
+   */
+  follows(index: Index, term: Term): boolean {
+    const run = this.runs.find((run) => lastIndexOf(run) >= index)
+    if (run === undefined) return true
+    return run.firstIndex <= index ? run.term === term : run.term >= term
   }
 
   #append(run: Run): void {

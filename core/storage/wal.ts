@@ -110,7 +110,10 @@ export class Wal {
     return 'prepared'
   }
 
-  /** A durable snapshot covers the log up to `index`: segments that hold nothing beyond it are removed. */
+  /**
+   * A durable snapshot covers the log up to `index`: segments that hold only what comes before are removed. The entry at `index` stays,
+   * because it tells whether the entries behind it belong to the same log as the snapshot.
+   */
   cover(index: Index): void {
     assert(index >= this.#covered, 'a snapshot goes back')
     this.#covered = index
@@ -198,7 +201,7 @@ export class Wal {
     if (!this.#anchored) return
     let count = 0
     for (const segment of this.#segments) {
-      if (segment.upTo > this.#covered) break
+      if (segment.upTo >= this.#covered) break
       this.#ops.start({ op: 'remove', file: segmentFile(segment.number) })
       count++
     }
