@@ -6,7 +6,10 @@ export type Compare<K> = (a: K, b: K) => number
 const keysMax = 64
 const keysMin = 16
 
-/** A leaf when `children` is undefined. In a branch `keys[i]` is a lower bound of `children[i]`; that of child 0 is never looked at. */
+/**
+ * A leaf when `children` is undefined. In a branch `keys[i]` is a lower bound of `children[i]`; that of child 0 is
+ * never looked at.
+ */
 interface TreeNode<K, V> {
   readonly owner: object
   keys: K[]
@@ -46,9 +49,10 @@ export class BTreeView<K, V> {
 
 /**
  * A sorted map whose past states stay readable: a B+-tree, copied on write.
- * Invariant: a node is changed in place only by the tree that owns it; taking a view changes the owner, so every node a view reaches is
- * copied before its next change. A view costs O(1), a change O(log n).
- * Not here: any change of the values. Whoever stores an object must replace it, never alter it, or views would see the alteration.
+ * Invariant: a node is changed in place only by the tree that owns it; taking a view changes the owner, so every node a
+ * view reaches is copied before its next change. A view costs O(1), a change O(log n).
+ * Not here: any change of the values. Whoever stores an object must replace it, never alter it, or views would see the
+ * alteration.
  */
 export class BTree<K, V> extends BTreeView<K, V> {
   #owner: object

@@ -1,6 +1,6 @@
 /**
- * A running hash of 64 bits in two signed 32-bit halves; not for secrets. Lengths go in before contents, so that no two sequences of
- * values run together. Start it with `reset`, feed it, read `low` and `high` after `finish`.
+ * A running hash of 64 bits in two signed 32-bit halves; not for secrets. Lengths go in before contents, so that no two
+ * sequences of values run together. Start it with `reset`, feed it, read `low` and `high` after `finish`.
  */
 export class Hash64 {
   low = 0

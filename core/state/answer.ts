@@ -5,7 +5,9 @@ import type { Result } from '../wire/message.ts'
 import { resultAt } from './client-table.ts'
 import type { StateParts } from './state-parts.ts'
 
-/** Answers a question from the state as it is at its applied index. The bytes of a document are shared with the state. */
+/**
+ * Answers a question from the state as it is at its applied index. The bytes of a document are shared with the state.
+ */
 export function answerQuery(parts: StateParts, query: Query): Answer {
   const index = parts.appliedIndex
   switch (query.kind) {
@@ -30,7 +32,10 @@ export function answerQuery(parts: StateParts, query: Query): Answer {
   }
 }
 
-/** A request that a registered client has not made yet may still come, so only an ended client's is certainly not executed. */
+/**
+ * A request that a registered client has not made yet may still come, so only an ended client's is certainly not
+ * executed.
+ */
 function outcomeOf(parts: StateParts, client: ClientIndex, number: number, index: Index): Answer {
   const entry = parts.clients.get(client)
   const tombstone = parts.tombstones.get(client)

@@ -13,7 +13,10 @@ export type Applied =
   /** The request had no effect: `expected` is the number that this client's next request must have. */
   | { readonly kind: 'out-of-order'; readonly client: ClientIndex; readonly expected: number }
   | { readonly kind: 'found'; readonly history: HistoryId }
-  /** Nobody waits for anything: a clock entry, a request of a client that is not registered, or one already acknowledged. */
+  /**
+   * Nobody waits for anything: a clock entry, a request of a client that is not registered, or one already
+   * acknowledged.
+   */
   | { readonly kind: 'none' }
   /** The payload is no command, or one that can't be here. It had no effect. */
   | { readonly kind: 'invalid' }

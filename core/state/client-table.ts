@@ -10,8 +10,8 @@ import { compareClients } from './tombstones.ts'
 
 /**
  * A registered client. Never altered, only replaced.
- * Invariant: 1 <= `ackedBelow` <= `last` + 1; the results of the numbers from `ackedBelow` to `last` lie in `log` from `head` on.
- * `log` is shared with the entries that this one replaced and only ever grows behind what they see.
+ * Invariant: 1 <= `ackedBelow` <= `last` + 1; the results of the numbers from `ackedBelow` to `last` lie in `log` from
+ * `head` on. `log` is shared with the entries that this one replaced and only ever grows behind what they see.
  */
 export interface ClientEntry {
   readonly nonce: Uint8Array

@@ -11,8 +11,8 @@ import {
 } from '../wire/value.ts'
 
 /**
- * Drops every node that the root does not reach. It happens after each delta, so whether a node is gone follows from the log, never from
- * when a document happens to be decoded.
+ * Drops every node that the root does not reach. It happens after each delta, so whether a node is gone follows from
+ * the log, never from when a document happens to be decoded.
  */
 export function collectGarbage(graph: Graph): void {
   const reached = reachableFrom(graph, graph.root)
@@ -20,7 +20,9 @@ export function collectGarbage(graph: Graph): void {
   for (const id of graph.nodes.keys()) if (!reached.has(id)) graph.nodes.delete(id)
 }
 
-/** A graph of its own of everything that `root` reaches, its nodes numbered from 0 in the order in which they are found. */
+/**
+ * A graph of its own of everything that `root` reaches, its nodes numbered from 0 in the order in which they are found.
+ */
 export function extractGraph(graph: Graph, root: GraphValue): Graph {
   const ids = new Map<number, number>()
   for (const id of reachableFrom(graph, root)) ids.set(id, ids.size)

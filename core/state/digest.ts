@@ -9,8 +9,8 @@ import type { DocumentEntry } from './document-entry.ts'
 import type { Tombstone } from './tombstones.ts'
 
 /**
- * Hashes of the members of the replicated state. Their sum, with the clock and the history, is the state hash that servers compare (R9).
- * Each hash returned is valid until the next call: these functions share one scratch hash.
+ * Hashes of the members of the replicated state. Their sum, with the clock and the history, is the state hash that
+ * servers compare (R9). Each hash returned is valid until the next call: these functions share one scratch hash.
  */
 const hash = new Hash64()
 

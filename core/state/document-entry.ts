@@ -13,8 +13,8 @@ import type { StateLimits } from './limits.ts'
 
 /**
  * A document as the server keeps it: bytes, not objects. Never altered, only replaced.
- * Invariant: each delta is a plain one (see `isPlain`), so applying it can't be refused; base and deltas together are no larger than a
- * document may be, so neither can the fold.
+ * Invariant: each delta is a plain one (see `isPlain`), so applying it can't be refused; base and deltas together are
+ * no larger than a document may be, so neither can the fold.
  */
 export interface DocumentEntry {
   readonly birth: Index
@@ -92,8 +92,9 @@ export function restoreEntry(
 }
 
 /**
- * Whether the delta can be kept without a look at the document: it changes the root node only, each operation fits the root's kind, uses
- * nothing but atoms and has no result. Every part of such an operation takes at least the bytes that it can add to the document.
+ * Whether the delta can be kept without a look at the document: it changes the root node only, each operation fits the
+ * root's kind, uses nothing but atoms and has no result. Every part of such an operation takes at least the bytes that
+ * it can add to the document.
  */
 function isPlain(rootNode: number, rootKind: NodeKind | 'atom', delta: Delta): boolean {
   if (rootNode < 0 || delta.nodes.length > 0) return false

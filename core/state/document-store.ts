@@ -21,8 +21,8 @@ export interface KeyList {
 
 /**
  * All documents, sorted by space and key, by code unit.
- * Invariant: a space is kept exactly as long as it has documents. An empty one has version 0, like an absent document: what a
- * transaction saw of it then still holds, for nothing is there.
+ * Invariant: a space is kept exactly as long as it has documents. An empty one has version 0, like an absent document:
+ * what a transaction saw of it then still holds, for nothing is there.
  * Not here: whether a change is allowed.
  */
 export class DocumentStore {
@@ -79,7 +79,10 @@ export class DocumentStore {
     this.#documents.set(name, entry)
   }
 
-  /** Keys of a space greater than `after`, as many as fit both bounds; at least one if there is one and `keysMax` allows it. */
+  /**
+   * Keys of a space greater than `after`, as many as fit both bounds; at least one if there is one and `keysMax` allows
+   * it.
+   */
   list(space: string, after: string | undefined, keysMax: number, bytesMax: number): KeyList {
     const keys: string[] = []
     let bytesLeft = bytesMax

@@ -9,8 +9,8 @@ import { applyOperations } from './graph-change.ts'
 const fillMax = 0
 
 /**
- * A document as a graph, from what a server keeps of it: a base and the deltas since, oldest first. The graph is the caller's own.
- * Throws `Malformed` when the bytes are not such a document.
+ * A document as a graph, from what a server keeps of it: a base and the deltas since, oldest first. The graph is the
+ * caller's own. Throws `Malformed` when the bytes are not such a document.
  */
 export function foldDocument(base: Uint8Array, deltas: readonly Uint8Array[]): Graph {
   const graph = decodeGraph(base)

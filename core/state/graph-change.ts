@@ -32,9 +32,9 @@ class Refused extends Error {
 }
 
 /**
- * Applies a delta to the graph in place, then collects what the root no longer reaches. Results of operations go to `results`, each an
- * encoded graph; together they and the items that fill a lengthened array stay below `bytesMax`. Returns why the delta is refused, if it
- * is: the graph and `results` are then to be thrown away.
+ * Applies a delta to the graph in place, then collects what the root no longer reaches. Results of operations go to
+ * `results`, each an encoded graph; together they and the items that fill a lengthened array stay below `bytesMax`.
+ * Returns why the delta is refused, if it is: the graph and `results` are then to be thrown away.
  */
 export function applyDelta(
   graph: Graph,

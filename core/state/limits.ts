@@ -9,7 +9,10 @@ export interface StateLimits {
   /** Deltas are folded once they take more bytes than the document, or than this if the document is smaller. */
   readonly deltaBytesMin: number
   readonly clientsMax: number
-  /** How much a client may leave unacknowledged before a server takes no more of its requests. A result that was computed is always kept. */
+  /**
+   * How much a client may leave unacknowledged before a server takes no more of its requests. A result that was
+   * computed is always kept.
+   */
   readonly resultBytesMax: number
   readonly tombstonesMax: number
   /** How long, in cluster time, one can ask what became of the requests of an ended client. */
@@ -33,7 +36,7 @@ export const stateLimits: StateLimits = {
   tombstonesDroppedMax: 100,
   listKeysMax: 1000,
   listBytesMax: 256 * 1024,
-  chunkEntriesMax: 1000,
+  chunkEntriesMax: 256,
 }
 
 /** The default limits with some of them changed. */

@@ -30,13 +30,15 @@ const nothing: Applied = { kind: 'none' }
 const invalid: Applied = { kind: 'invalid' }
 const cancelled: Outcome = { kind: 'cancelled' }
 
-/** From how many documents, and for how many entries at a time, `checkInvariants` leaves out what walks the whole state. */
+/**
+ * From how many documents, and for how many entries at a time, `checkInvariants` leaves out what walks the whole state.
+ */
 const walkedDocumentsMax = 1000
 const walkedEvery = 256
 
 /**
- * The replicated state: documents, the clients whose requests changed them, and cluster time. A function of the entries applied, in
- * order, and of nothing else (R9).
+ * The replicated state: documents, the clients whose requests changed them, and cluster time. A function of the entries
+ * applied, in order, and of nothing else (R9).
  * Invariant: a request is executed at most once, and its result is kept until its client acknowledges it (R7).
  * Not here: consensus. Nothing in this folder knows that there are other servers.
  */

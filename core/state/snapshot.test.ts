@@ -105,7 +105,7 @@ function restored(state: ReplicatedState, chunkBytes = 300): ReplicatedState {
 }
 
 describe('a snapshot', () => {
-  test('is the same for the same log, taken at once or with restores at any points, and so is the state hash at each index', () => {
+  test('is the same for the same log, with or without restores on the way, and so is the state hash', () => {
     fc.assert(
       fc.property(
         fc.array(step, { maxLength: 60, size: 'max' }),
@@ -185,7 +185,7 @@ describe('a snapshot', () => {
     expect(restorer.finish().digest()).toBe(bench.state.digest())
     const large = bench.state.view().chunks(10_000_000)
     expect([...large].length).toBeGreaterThan(10)
-    expect(large.entriesInLargestCall).toBe(1000)
+    expect(large.entriesInLargestCall).toBe(256)
   })
 
   test('is refused as malformed when any byte of it was changed, cut off or left out', () => {

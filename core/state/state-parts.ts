@@ -6,7 +6,9 @@ import { DocumentStore } from './document-store.ts'
 import type { StateLimits } from './limits.ts'
 import { Tombstones } from './tombstones.ts'
 
-/** Everything that servers which applied the same index have in common: what a snapshot holds and the state hash covers. */
+/**
+ * Everything that servers which applied the same index have in common: what a snapshot holds and the state hash covers.
+ */
 export class StateParts {
   readonly limits: StateLimits
   readonly documents: DocumentStore

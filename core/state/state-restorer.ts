@@ -26,8 +26,9 @@ interface Owner {
 type Section = 'start' | 'documents' | 'clients' | 'tombstones' | 'ended'
 
 /**
- * Builds a state from the chunks of a snapshot, one call each. Every call throws `Malformed` when the bytes are not such a snapshot; the
- * restorer is then to be thrown away. Nothing is taken on trust: order, bounds and documents are checked, and the state hash at the end.
+ * Builds a state from the chunks of a snapshot, one call each. Every call throws `Malformed` when the bytes are not
+ * such a snapshot; the restorer is then to be thrown away. Nothing is taken on trust: order, bounds and documents are
+ * checked, and the state hash at the end.
  */
 export class StateRestorer<State> {
   readonly #parts: StateParts

@@ -19,7 +19,8 @@ export interface Tombstone {
 
 /**
  * The tombstones of ended clients, kept for a time that the log measures and in a bounded number.
- * Invariant: the queue holds each client once, in order of (`expiredIndex`, client), so a restored state drops them in the same order.
+ * Invariant: the queue holds each client once, in order of (`expiredIndex`, client), so a restored state drops them in
+ * the same order.
  */
 export class Tombstones {
   readonly #byClient = new BTree<ClientIndex, Tombstone>(compareClients)

@@ -19,8 +19,8 @@ const scanMax = 8
 const withoutResults: Outcome = { kind: 'executed', results: [] }
 
 /**
- * Executes a transaction at `index`: all of it, or nothing (S3). Reads are checked first, against the state before it; then each write is
- * worked out upon the ones before it; only when none is refused does the store change.
+ * Executes a transaction at `index`: all of it, or nothing (S3). Reads are checked first, against the state before it;
+ * then each write is worked out upon the ones before it; only when none is refused does the store change.
  * Not here: `after`, which is about the client's other requests.
  */
 export function executeTransaction(

@@ -28,7 +28,10 @@ export function encodeCommand(command: Command): Uint8Array {
   return writer.take()
 }
 
-/** The command, sharing the payload's bytes; `undefined` when the payload is not one. This is the door that catches `Malformed`. */
+/**
+ * The command, sharing the payload's bytes; `undefined` when the payload is not one. This is the door that catches
+ * `Malformed`.
+ */
 export function decodeCommand(payload: Uint8Array): Command | undefined {
   try {
     const reader = new ByteReader(payload)
@@ -41,7 +44,10 @@ export function decodeCommand(payload: Uint8Array): Command | undefined {
   }
 }
 
-/** Whose request this is and its number, without reading the rest; `undefined` when the payload does not begin like a request. */
+/**
+ * Whose request this is and its number, without reading the rest; `undefined` when the payload does not begin like a
+ * request.
+ */
 export function peekRequest(payload: Uint8Array): { client: ClientIndex; number: number } | undefined {
   try {
     const reader = new ByteReader(payload)

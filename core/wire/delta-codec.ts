@@ -43,7 +43,10 @@ export function encodeDelta(delta: Delta): Uint8Array {
   return writer.take()
 }
 
-/** The delta with these bytes; every new node it refers to is in its list. Shares nothing with `bytes`. Throws `Malformed`. */
+/**
+ * The delta with these bytes; every new node it refers to is in its list. Shares nothing with `bytes`. Throws
+ * `Malformed`.
+ */
 export function decodeDelta(bytes: Uint8Array): Delta {
   const reader = new ByteReader(bytes)
   const count = reader.count(2)

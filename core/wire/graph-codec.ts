@@ -26,7 +26,10 @@ export function encodeGraph(graph: Graph): Uint8Array {
   return writer.take()
 }
 
-/** The graph that has exactly these bytes; every reference in it finds its node. Shares nothing with `bytes`. Throws `Malformed`. */
+/**
+ * The graph that has exactly these bytes; every reference in it finds its node. Shares nothing with `bytes`. Throws
+ * `Malformed`.
+ */
 export function decodeGraph(bytes: Uint8Array): Graph {
   const decoder = new GraphDecoder(bytes)
   return decoder.decode()

@@ -1,6 +1,6 @@
 /**
- * Values as they are shared: a document is one graph of nodes with ids, whose leaves are atoms. Names such as `__proto__` are data like
- * any other, hence no object of JavaScript stands for a record here.
+ * Values as they are shared: a document is one graph of nodes with ids, whose leaves are atoms. Names such as
+ * `__proto__` are data like any other, hence no object of JavaScript stands for a record here.
  */
 export interface Graph {
   readonly nodes: Map<number, GraphNode>
@@ -96,7 +96,10 @@ export interface MapEntry<Value = GraphValue> {
   readonly value: Value
 }
 
-/** What two keys of a Map or members of a Set have in common exactly when they are the same: atoms by value, nodes by id. */
+/**
+ * What two keys of a Map or members of a Set have in common exactly when they are the same: atoms by value, nodes by
+ * id.
+ */
 export type Identity = undefined | null | boolean | number | string | bigint
 
 /** The changes of one transaction to one document: nodes that its operations use, and the operations in order. */
@@ -106,15 +109,19 @@ export interface Delta {
   readonly operations: readonly Operation[]
 }
 
-/** The node operated on: `root`, whichever node that is, or a node id; then a path of field names, array indexes and Map keys from there. */
+/**
+ * The node operated on: `root`, whichever node that is, or a node id; then a path of field names, array indexes and Map
+ * keys from there.
+ */
 export interface Target {
   readonly node: number | 'root'
   readonly path: readonly Atom[]
 }
 
 /**
- * What a delta can do. Operations on fields, Maps and Sets, `increment`, `append` and `take` go together with whatever others did;
- * `splice`, `assign` and `set-length` mean positions, so their transaction must have read the document (S2).
+ * What a delta can do. Operations on fields, Maps and Sets, `increment`, `append` and `take` go together with whatever
+ * others did; `splice`, `assign` and `set-length` mean positions, so their transaction must have read the document
+ * (S2).
  */
 export type Operation = Target &
   (
@@ -126,10 +133,15 @@ export type Operation = Target &
     | { readonly kind: 'set-add'; readonly value: DeltaValue }
     | { readonly kind: 'set-delete'; readonly value: DeltaValue }
     | { readonly kind: 'set-clear' }
-    /** Adds to a field or to the value of a Map's key; one that is absent or undefined counts as zero. Its result is the sum. */
+    /**
+     * Adds to a field or to the value of a Map's key; one that is absent or undefined counts as zero. Its result is the
+     * sum.
+     */
     | { readonly kind: 'increment'; readonly key: Atom; readonly amount: number | bigint }
     | { readonly kind: 'append'; readonly values: readonly DeltaValue[] }
-    /** Removes the first or last item. Its result is that item with all it refers to, undefined when the array is empty. */
+    /**
+     * Removes the first or last item. Its result is that item with all it refers to, undefined when the array is empty.
+     */
     | { readonly kind: 'take'; readonly end: 'front' | 'back' }
     | {
         readonly kind: 'splice'
