@@ -41,7 +41,9 @@ export function onVoteReply(state: ReplicaState, from: ServerId, reply: VoteRepl
   decide(state, role, now)
 }
 
-/** Answers a request for a vote, whatever this server's own role (a voter may not know yet that it is one; etcd #10998). */
+/**
+ * Answers a request for a vote, whatever this server's own role (a voter may not know yet that it is one; etcd #10998).
+ */
 export function onVote(state: ReplicaState, from: ServerId, vote: Vote, now: Millis): void {
   const granted =
     state.damage === undefined &&

@@ -38,8 +38,8 @@ export function onHeartbeat(state: ReplicaState, from: ServerId, heartbeat: Hear
 }
 
 /**
- * The leader died for certain: its connection closed and nobody answers at its address (R3). Campaigns soon, in an order that the sorted
- * voters give, and does not shield the dead leader from others' campaigns.
+ * The leader died for certain: its connection closed and nobody answers at its address (R3). Campaigns soon, in an
+ * order that the sorted voters give, and does not shield the dead leader from others' campaigns.
  */
 export function onLeaderGone(state: ReplicaState, now: Millis): void {
   if (state.role.kind !== 'follower' || state.role.leader === undefined) return
@@ -63,7 +63,10 @@ function isSound(append: Append): boolean {
   return true
 }
 
-/** Where the append begins in this log: its `prevIndex` if both logs agree there, else undefined. What a snapshot covers is committed, so it agrees. */
+/**
+ * Where the append begins in this log: its `prevIndex` if both logs agree there, else undefined. What a snapshot covers
+ * is committed, so it agrees.
+ */
 function agreedPrefix(state: ReplicaState, append: Append): Index | undefined {
   if (append.prevIndex < state.log.baseIndex) return append.prevIndex
   return state.log.termAt(append.prevIndex) === append.prevTerm ? append.prevIndex : undefined
@@ -90,8 +93,8 @@ function appendWhatIsNew(state: ReplicaState, run: Run): void {
 }
 
 /**
- * The log is whole again once it holds everything this server may have acknowledged: all that a leader of a later term has committed, or,
- * under the same leader, everything up to the last index it may have acknowledged to it.
+ * The log is whole again once it holds everything this server may have acknowledged: all that a leader of a later term
+ * has committed, or, under the same leader, everything up to the last index it may have acknowledged to it.
  */
 function endRepair(state: ReplicaState, match: Index): void {
   const { damage } = state
@@ -106,7 +109,10 @@ function acknowledge(state: ReplicaState, from: ServerId, append: Append, match:
   state.sendWhenStored(from, { ...ack(state, append), match, hintIndex: 0, hintTerm: 0 })
 }
 
-/** Names the highest index at which the logs may agree, so that the leader skips a whole term a round (Raft paper, end of section 5.3). */
+/**
+ * Names the highest index at which the logs may agree, so that the leader skips a whole term a round (Raft paper, end
+ * of section 5.3).
+ */
 function reject(state: ReplicaState, from: ServerId, append: Append): void {
   const hintIndex = state.log.lastAtMost(Math.min(append.prevIndex, state.log.lastIndex), append.prevTerm)
   const hintTerm = state.log.termAt(hintIndex) ?? 0

@@ -21,7 +21,10 @@ import { replicateTo } from './replication.ts'
 type AppendAck = Extract<PeerMessage, { kind: 'append-ack' }>
 type HeartbeatAck = Extract<PeerMessage, { kind: 'heartbeat-ack' }>
 
-/** Won the election: opens the term with an entry of its own, before which nothing of earlier terms counts as committed (Raft paper, section 5.4.2). */
+/**
+ * Won the election: opens the term with an entry of its own, before which nothing of earlier terms counts as committed
+ * (Raft paper, section 5.4.2).
+ */
 export function becomeLeader(state: ReplicaState, now: Millis): void {
   const noopIndex = state.log.lastIndex + 1
   const progress = new Map<ServerId, Progress>()
@@ -34,8 +37,9 @@ export function becomeLeader(state: ReplicaState, now: Millis): void {
 }
 
 /**
- * An operator's order after a majority was lost (R5): leads a configuration of this server alone, from whatever it holds. It is the one step
- * that no quorum backs; the history that begins with it is another one, so nobody can mistake it for the old.
+ * An operator's order after a majority was lost (R5): leads a configuration of this server alone, from whatever it
+ * holds. It is the one step that no quorum backs; the history that begins with it is another one, so nobody can mistake
+ * it for the old.
  */
 export function standAlone(state: ReplicaState, address: string, now: Millis): void {
   state.enterTerm(state.term + 1, state.id)
@@ -68,7 +72,10 @@ export function appendOwn(
   return firstIndex
 }
 
-/** Commits what a quorum holds durably; an entry of an earlier term only together with one of this term (Raft paper, figure 8). */
+/**
+ * Commits what a quorum holds durably; an entry of an earlier term only together with one of this term (Raft paper,
+ * figure 8).
+ */
 export function advanceCommit(state: ReplicaState, now: Millis): void {
   const role = state.role
   if (role.kind !== 'leader') return
@@ -85,7 +92,10 @@ export function appendMembers(state: ReplicaState, members: Members, now: Millis
   appendOwn(state, 'members', [encodeMembers(firstStepTowards(state.members, members))], state.log.lastStampMs, now)
 }
 
-/** The newest read round that a quorum confirmed: this server led when each round up to it began (R2; thesis, section 6.4). */
+/**
+ * The newest read round that a quorum confirmed: this server led when each round up to it began (R2; thesis, section
+ * 6.4).
+ */
 export function confirmedRound(state: ReplicaState, role: LeaderRole): number {
   return reachedByQuorum(state.members, (id) => {
     if (id === state.id) return role.round
@@ -120,7 +130,10 @@ export function onSnapshotLost(state: ReplicaState, to: ServerId): void {
   if (progress?.state === 'snapshot') progress.becomeProbe(state.log.lastIndex + 1)
 }
 
-/** What time alone makes a leader do: heartbeats, giving up a transfer, and stepping down when no quorum answers (CheckQuorum). */
+/**
+ * What time alone makes a leader do: heartbeats, giving up a transfer, and stepping down when no quorum answers
+ * (CheckQuorum).
+ */
 export function leaderTick(state: ReplicaState, role: LeaderRole, now: Millis): void {
   const answered = reachedByQuorum(state.members, (id) =>
     id === state.id ? now : (role.progress.get(id)?.ackedAt ?? 0),
@@ -162,7 +175,10 @@ function onAccepted(state: ReplicaState, progress: Progress, match: Index, now: 
   if (rose || progress.match > state.commit) advanceCommit(state, now)
 }
 
-/** A rejection of something older than what the member has confirmed since is stale, unless the member lost what it had (R4). */
+/**
+ * A rejection of something older than what the member has confirmed since is stale, unless the member lost what it had
+ * (R4).
+ */
 function onRejected(state: ReplicaState, progress: Progress, ack: AppendAck): void {
   const next = Math.min(ack.prevIndex, state.log.lastAtMost(ack.hintIndex, ack.hintTerm) + 1)
   if (ack.repairing && ack.hintIndex < progress.match) progress.forget(next)
@@ -177,8 +193,8 @@ function matchOf(state: ReplicaState, role: LeaderRole, id: ServerId): Index {
 }
 
 /**
- * A leader that the committed configuration does not contain has done its last duty (thesis, section 4.2.2). A voter that has the whole log
- * takes over at once.
+ * A leader that the committed configuration does not contain has done its last duty (thesis, section 4.2.2). A voter
+ * that has the whole log takes over at once.
  */
 function leave(state: ReplicaState, role: LeaderRole, now: Millis): void {
   const heir = state.members.voters.find((id) => role.progress.get(id)?.match === state.log.lastIndex)

@@ -68,7 +68,10 @@ export class Log {
     this.#bytes += run.bytes.length
   }
 
-  /** Runs from `from` on, whole or cut, until `bytesMax` is passed or `upTo` is reached; at least one entry if there is one. */
+  /**
+   * Runs from `from` on, whole or cut, until `bytesMax` is passed or `upTo` is reached; at least one entry if there is
+   * one.
+   */
   slice(from: Index, upTo: Index, bytesMax: number): Run[] {
     const slice: Run[] = []
     if (from > Math.min(upTo, this.lastIndex)) return slice
@@ -110,8 +113,8 @@ export class Log {
   }
 
   /**
-   * The largest index up to `index` whose term is at most `term`: everything behind it can't agree with a log that has `term` at `index`
-   * (etcd's findConflictByTerm; Raft paper, end of section 5.3).
+   * The largest index up to `index` whose term is at most `term`: everything behind it can't agree with a log that has
+   * `term` at `index` (etcd's findConflictByTerm; Raft paper, end of section 5.3).
    */
   lastAtMost(index: Index, term: Term): Index {
     let at = Math.min(index, this.lastIndex)

@@ -2,9 +2,10 @@ import { ByteReader, ByteWriter, Malformed } from '../lib/bytes.ts'
 import { isServerId, nameOf, type ServerId, type ServerName } from '../wire/ids.ts'
 
 /**
- * Who replicates the log. While `outgoing` is not empty the configuration is *joint* (thesis, section 4.3): every decision then needs a
- * majority of `voters` and a majority of `outgoing`.
- * Invariant: each list is sorted and without duplicates; a learner is in neither other list; every member has an address.
+ * Who replicates the log. While `outgoing` is not empty the configuration is *joint* (thesis, section 4.3): every
+ * decision then needs a majority of `voters` and a majority of `outgoing`.
+ * Invariant: each list is sorted and without duplicates; a learner is in neither other list; every member has an
+ * address.
  */
 export interface Members {
   readonly voters: readonly ServerId[]

@@ -3,8 +3,8 @@ import type { Index } from '../wire/ids.ts'
 
 /**
  * What a leader knows of one other member (etcd's Progress).
- * `probe`: where the logs agree is unknown, one append at a time. `replicate`: appends are pipelined. `snapshot`: the member needs entries
- * that were compacted away, a snapshot is on its way.
+ * `probe`: where the logs agree is unknown, one append at a time. `replicate`: appends are pipelined. `snapshot`: the
+ * member needs entries that were compacted away, a snapshot is on its way.
  * Invariant: `match < next`; `match` never falls within a term, unless the member says that it repairs damage.
  */
 export class Progress {

@@ -9,8 +9,10 @@ export function majorityOf(count: number): number {
 }
 
 /**
- * The largest value that a quorum has reached: of each half of the configuration the majority-th largest, and of those the smaller.
- * Sorted afresh each time: there are at most a handful of voters, and an incremental structure once lost its order elsewhere.
+ * The largest value that a quorum has reached: of each half of the configuration the majority-th largest, and of those
+ * the smaller.
+ * Sorted afresh each time: there are at most a handful of voters, and an incremental structure once lost its order
+ * elsewhere.
  */
 export function reachedByQuorum(members: Members, reachOf: (id: ServerId) => number): number {
   const incoming = reachedByMajority(members.voters, reachOf)

@@ -8,7 +8,10 @@ import type { Log } from './log.ts'
 import { decodeMembers, isVoter, type Members, noMembers } from './members.ts'
 import type { Progress } from './progress.ts'
 
-/** What the replica needs of stable storage: one ordered stream, where a ticket names a position that becomes durable (R4). */
+/**
+ * What the replica needs of stable storage: one ordered stream, where a ticket names a position that becomes durable
+ * (R4).
+ */
 export interface StableLog {
   saveHardState(term: Term, votedFor: ServerId | undefined): void
   append(run: Run): void
@@ -20,7 +23,10 @@ export interface StableLog {
 
 export interface ReplicaOptions {
   readonly id: ServerId
-  /** Election timeouts are drawn from [electionMsMin, 2 * electionMsMin); a leader's silence shorter than that is not doubted. */
+  /**
+   * Election timeouts are drawn from [electionMsMin, 2 * electionMsMin); a leader's silence shorter than that is not
+   * doubted.
+   */
   readonly electionMsMin: number
   readonly heartbeatMs: number
   /** Spacing of the campaigns that follow a leader's certain death (R3). */
@@ -95,8 +101,8 @@ interface HeldMessage {
 
 /**
  * The state that all roles of a replica share, with the few operations that keep it sound.
- * Invariants: the term never falls; `votedFor` changes only when the term rises or from nobody to somebody; `commit` never falls;
- * a message that rests on something stored leaves only when that is durable.
+ * Invariants: the term never falls; `votedFor` changes only when the term rises or from nobody to somebody; `commit`
+ * never falls; a message that rests on something stored leaves only when that is durable.
  */
 export class ReplicaState {
   readonly id: ServerId
@@ -178,7 +184,10 @@ export class ReplicaState {
     return this.options.electionMsMin + this.prng.below(this.options.electionMsMin)
   }
 
-  /** Enters a later term (or, in the same term, gives the vote that was not given). Nothing said afterwards leaves before this is durable. */
+  /**
+   * Enters a later term (or, in the same term, gives the vote that was not given). Nothing said afterwards leaves
+   * before this is durable.
+   */
   enterTerm(term: Term, votedFor: ServerId | undefined): void {
     assert(
       term > this.#term || (term === this.#term && this.#votedFor === undefined),
@@ -245,7 +254,10 @@ export class ReplicaState {
     this.#sendAfter(this.stable.written, to, message)
   }
 
-  /** Sends once term and vote are durable: for what vouches for nothing else, so that a slow disk does not look like a dead server. */
+  /**
+   * Sends once term and vote are durable: for what vouches for nothing else, so that a slow disk does not look like a
+   * dead server.
+   */
   sendWhenSworn(to: ServerId, message: PeerMessage): void {
     this.#sendAfter(this.#swornTicket, to, message)
   }
@@ -254,7 +266,9 @@ export class ReplicaState {
     return this.stable.durable >= this.#swornTicket
   }
 
-  /** Storage made progress: releases what waited for it. Of several accepted appends to one leader the last says it all. */
+  /**
+   * Storage made progress: releases what waited for it. Of several accepted appends to one leader the last says it all.
+   */
   storageProgressed(): void {
     while (this.#appended.length > 0 && (this.#appended[0] as { ticket: number }).ticket <= this.stable.durable) {
       this.durableIndex = Math.max(this.durableIndex, (this.#appended.shift() as { upTo: Index }).upTo)

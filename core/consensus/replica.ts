@@ -34,7 +34,8 @@ import {
 export type ConsensusMessage = Exclude<PeerMessage, { kind: 'snapshot-chunk' | 'snapshot-ack' | 'diverged' }>
 
 /**
- * One server's part in Raft: dispatches messages, time and storage progress to the role it plays. Everything it wants sent is in
+ * One server's part in Raft: dispatches messages, time and storage progress to the role it plays. Everything it wants
+ * sent is in
  * `takeEffects()`; what it wants stored went to the `StableLog` it was given.
  * Not here: applying entries, clients, snapshots' content, connections. The server composes those.
  */
@@ -153,7 +154,10 @@ export class Replica {
     return bytes
   }
 
-  /** Starts a change of members; one at a time, and only behind a committed entry of this term (Ongaro's correction of 2015). */
+  /**
+   * Starts a change of members; one at a time, and only behind a committed entry of this term (Ongaro's correction of
+   * 2015).
+   */
   changeMembers(members: Members, now: Millis): boolean {
     const state = this.#state
     if (!this.isReady || this.isTransferring || isJoint(state.members) || state.membersIndex > state.commit)
@@ -282,7 +286,10 @@ export class Replica {
     }
   }
 
-  /** Who hears its leader refuses to help another one up: a server that was cut off can't depose a healthy leader (thesis, section 4.2.3). */
+  /**
+   * Who hears its leader refuses to help another one up: a server that was cut off can't depose a healthy leader
+   * (thesis, section 4.2.3).
+   */
   #isShielded(transfer: boolean, now: Millis): boolean {
     if (transfer) return false
     const { role, leaderHeardAt, options } = this.#state
@@ -303,13 +310,18 @@ export class Replica {
   }
 }
 
-/** Whether a message of a later term makes its receiver enter that term: all but the questions and promises of PreVote. */
+/**
+ * Whether a message of a later term makes its receiver enter that term: all but the questions and promises of PreVote.
+ */
 function raisesTerm(message: ConsensusMessage): boolean {
   if (message.kind === 'vote') return !message.pre
   return message.kind !== 'vote-reply' || !message.pre || !message.granted
 }
 
-/** Tells who is behind the term of this server, so that nobody stays stuck in an old one; other leftovers of old terms are dropped. */
+/**
+ * Tells who is behind the term of this server, so that nobody stays stuck in an old one; other leftovers of old terms
+ * are dropped.
+ */
 function answerStale(state: ReplicaState, from: ServerId, message: ConsensusMessage): void {
   if (message.kind === 'vote' && message.pre) {
     state.sendWhenSworn(from, { kind: 'vote-reply', term: state.term, pre: true, granted: false })

@@ -4,7 +4,10 @@ import { lastIndexOf, type Run } from '../wire/run.ts'
 import type { Progress } from './progress.ts'
 import type { LeaderRole, ReplicaState } from './replica-state.ts'
 
-/** Brings one member as far as its window allows; then tells the commit index and the read round, if no append carried them. */
+/**
+ * Brings one member as far as its window allows; then tells the commit index and the read round, if no append carried
+ * them.
+ */
 export function replicateTo(state: ReplicaState, role: LeaderRole, to: ServerId, progress: Progress): void {
   if (progress.state !== 'snapshot' && progress.next - 1 < state.log.baseIndex) needSnapshot(state, to, progress)
   else if (progress.state === 'probe') probe(state, role, to, progress)
