@@ -1,5 +1,5 @@
-import { assert } from '../core/lib/assert.ts'
 import { majorityOf } from '../core/consensus/quorum.ts'
+import { assert } from '../core/lib/assert.ts'
 import { nameOf } from '../core/wire/ids.ts'
 import { bridge, type Grudge, isolate, majoritiesRing, oneWay, split } from './grudge.ts'
 import type { Dice } from './prng.ts'
@@ -44,6 +44,7 @@ export class Nemesis {
 
   /** A server stopped by itself: a supervisor starts it again, unless it left for good. */
   supervise(server: ServerProcess): void {
+    this.#armed.delete(server)
     this.#world.plan(superviseUs, this.#restart, server.number)
   }
 
@@ -106,6 +107,8 @@ export class Nemesis {
 
   readonly #grudges = new Map<number, Grudge>()
   readonly #dead = new Set<ServerProcess>()
+  /** Their next sync fails, whenever it comes: they are as good as lost. */
+  readonly #armed = new Set<ServerProcess>()
   #nextGrudge = 0
 
   /** Ends everything that lasts; the servers named live on, the others are dead for good. */
@@ -148,7 +151,9 @@ export class Nemesis {
     }
   }
 
-  #onServer(fault: Exclude<Fault, { kind: 'restart-all' | 'power-loss' | 'crash' | 'wipe' | 'weather' | 'client-crash' }>): boolean {
+  #onServer(
+    fault: Exclude<Fault, { kind: 'restart-all' | 'power-loss' | 'crash' | 'wipe' | 'weather' | 'client-crash' }>,
+  ): boolean {
     const world = this.#world
     const server = this.#find(fault.target)
     if (server === undefined) return false
@@ -184,6 +189,7 @@ export class Nemesis {
       case 'fsync-failure':
         if (!server.isDurable || !this.#mayLose(server)) return false
         server.disk.failNextSync()
+        this.#armed.add(server)
         world.tell(server.name, 'will fail to sync')
         return true
       case 'disk-full':
@@ -218,7 +224,10 @@ export class Nemesis {
     if (server === undefined) return false
     const forgets = how === 'wipe' || !server.isDurable
     if (forgets && !this.#mayLose(server)) return false
-    this.#world.tell(server.name, { crash: 'is killed', power: 'loses power', wipe: 'is killed and loses its disk' }[how])
+    this.#world.tell(
+      server.name,
+      { crash: 'is killed', power: 'loses power', wipe: 'is killed and loses its disk' }[how],
+    )
     server.crash(how === 'power')
     if (how === 'wipe') server.disk.wipe()
     this.#world.plan(downMs * 1000, this.#restart, server.number)
@@ -265,7 +274,10 @@ export class Nemesis {
       case 'isolate':
         return isolate(name, hosts)
       case 'minority': {
-        const minority = [name, ...this.#dice.shuffle(servers.filter((other) => other !== name))].slice(0, Math.floor((servers.length - 1) / 2) || 1)
+        const minority = [name, ...this.#dice.shuffle(servers.filter((other) => other !== name))].slice(
+          0,
+          Math.floor((servers.length - 1) / 2) || 1,
+        )
         return split(
           minority,
           hosts.filter((host) => !minority.includes(host)),
@@ -316,7 +328,13 @@ export class Nemesis {
     if (leader === undefined || leader.membersIndex > leader.commit || leader.members.outgoing.length > 0) return false
     const sound = leader.members.voters.filter((id) => {
       const holder = this.#world.servers.find((other) => other.server?.id === id)
-      return holder !== undefined && holder !== server && holder.isUp && holder.server?.core.replica?.repairing === false
+      return (
+        holder !== undefined &&
+        holder !== server &&
+        holder.isUp &&
+        !this.#armed.has(holder) &&
+        holder.server?.core.replica?.repairing === false
+      )
     })
     const isVoter = leader.members.voters.some((id) => nameOf(id) === server.name)
     const others = leader.members.voters.length - (isVoter ? 1 : 0)

@@ -16,6 +16,8 @@ export interface ServerWorld extends ProcessWorld {
   readonly witness: Witness
   readonly diskDone: (server: ServerProcess, op: DiskOp, delayUs: number) => void
   readonly serverEvent: (server: ServerProcess, event: ServerEvent) => void
+  /** Its folder was lost while it was down. */
+  readonly serverBurnt: (server: ServerProcess, text: string) => void
   readonly serverStopped: (server: ServerProcess, reason: StopReason, text: string) => void
 }
 
@@ -61,7 +63,14 @@ export class ServerProcess extends SimProcess<ServerInput, ServerEffect> {
       listens: true,
     }
     const server = ServerMachine.open(this.#options, boot, nowMs)
-    if ('refused' in server) throw new Error(`${this.name} refused its own folder: ${server.text}`)
+    if ('refused' in server) {
+      if (server.refused !== 'BURNT') throw new Error(`${this.name} refused its own folder: ${server.text}`)
+      // As an operator's supervisor would: what is left of the folder proves nothing, so another incarnation begins.
+      this.disk.wipe()
+      this.#world.serverBurnt(this, server.text)
+      this.start()
+      return
+    }
     this.finished = undefined
     this.server = server
     this.#world.network.listen(this.name, this.address)

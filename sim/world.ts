@@ -1,5 +1,5 @@
-import { AssertionFailed, must } from '../core/lib/assert.ts'
 import { clientTiming } from '../core/client/options.ts'
+import { AssertionFailed, must } from '../core/lib/assert.ts'
 import type { ServerEvent, StopReason } from '../core/server/io.ts'
 import { defaultLimits, defaultTiming, type ServerOptions } from '../core/server/options.ts'
 import type { DiskOp } from '../core/storage/disk.ts'
@@ -10,8 +10,8 @@ import { Crew } from './crew.ts'
 import { SimDisk } from './disk.ts'
 import { TraceHash } from './hash.ts'
 import { History } from './history.ts'
-import type { NetworkEvent } from './network-event.ts'
 import { Network } from './network.ts'
+import type { NetworkEvent } from './network-event.ts'
 import { createDice, type Dice } from './prng.ts'
 import type { Wakeable } from './process.ts'
 import type { Scenario } from './scenario.ts'
@@ -95,8 +95,17 @@ export class World {
     this.history = new History(scenario.clients * scenario.workersPerClient)
     this.servers = this.#makeServers(dice)
     this.clients = this.#makeClients(dice)
-    const crewWorld = { nowUs, workLater: (worker: number, delayUs: number) => this.#schedule(delayUs, { kind: 'work', worker }) }
-    this.crew = new Crew(crewWorld, this.history, new Workload(dice.fork('workload'), scenario.keys), dice.fork('crew'), scenario.thinkUs)
+    const crewWorld = {
+      nowUs,
+      workLater: (worker: number, delayUs: number) => this.#schedule(delayUs, { kind: 'work', worker }),
+    }
+    this.crew = new Crew(
+      crewWorld,
+      this.history,
+      new Workload(dice.fork('workload'), scenario.keys),
+      dice.fork('crew'),
+      scenario.thinkUs,
+    )
   }
 
   readonly #hosts = new Map<string, ServerProcess | ClientProcess>()
@@ -185,7 +194,14 @@ export class World {
       const name = `client${i}`
       const own = dice.fork(name)
       const options = { addresses: own.shuffle(addresses), group: undefined, timing: clientTiming }
-      const client = new ClientProcess(this.#clientWorld(), name, 100 + i, options, this.#clock(own, 1_000_000), own.fork('entropy'))
+      const client = new ClientProcess(
+        this.#clientWorld(),
+        name,
+        100 + i,
+        options,
+        this.#clock(own, 1_000_000),
+        own.fork('entropy'),
+      )
       this.#hosts.set(name, client)
       return client
     })
@@ -199,12 +215,15 @@ export class World {
   #processWorld() {
     return {
       nowUs: () => this.scheduler.nowUs,
-      wakeAt: (process: Wakeable, atUs: number): Handle => this.scheduler.schedule(atUs, { kind: 'wake', process, life: process.life }),
+      wakeAt: (process: Wakeable, atUs: number): Handle =>
+        this.scheduler.schedule(atUs, { kind: 'wake', process, life: process.life }),
       cancel: (handle: Handle) => {
         this.scheduler.cancel(handle)
       },
-      turnSoon: (process: Wakeable) => this.#schedule(this.#turnDice.intInclusive(1, 40), { kind: 'turn', process, life: process.life }),
-      stepped: (process: Wakeable, input: { readonly kind: string; readonly frame?: Uint8Array }) => this.#stepped(process, input),
+      turnSoon: (process: Wakeable) =>
+        this.#schedule(this.#turnDice.intInclusive(1, 40), { kind: 'turn', process, life: process.life }),
+      stepped: (process: Wakeable, input: { readonly kind: string; readonly frame?: Uint8Array }) =>
+        this.#stepped(process, input),
     }
   }
 
@@ -216,6 +235,10 @@ export class World {
       diskDone: (server: ServerProcess, op: DiskOp, delayUs: number) =>
         this.#schedule(delayUs, { kind: 'disk', server, life: server.life, op }),
       serverEvent: (server: ServerProcess, event: ServerEvent) => this.#serverEvent(server, event),
+      serverBurnt: (server: ServerProcess, text: string) => {
+        this.tell(server.name, text)
+        this.count('burnt')
+      },
       serverStopped: (server: ServerProcess, reason: StopReason, text: string) => {
         this.tell(server.name, `stopped: ${text}`)
         this.count(`stopped-${reason}`)
@@ -232,7 +255,8 @@ export class World {
         if (news.kind !== 'event') this.crew.hear(news)
         else {
           this.count(`client-${news.event.kind}`)
-          if (news.event.kind === 'expired' || news.event.kind === 'other-history') this.tell(client.name, news.event.kind)
+          if (news.event.kind === 'expired' || news.event.kind === 'other-history')
+            this.tell(client.name, news.event.kind)
         }
       },
     }

@@ -158,7 +158,8 @@ export class ClientStreams {
         else this.#confirmAttach(stream, message.client, message.from)
         return
       case 'requests':
-        for (const command of message.commands) if (!this.#takeRequest(stream, command)) return
+        if (this.#owesAcknowledgement(stream)) this.#refuse(stream.link, 'BUSY', 'request')
+        else for (const command of message.commands) if (!this.#takeRequest(stream, command)) return
         return
       case 'read':
         if (stream.reads >= this.#core.options.limits.readsPerClient)
@@ -171,6 +172,17 @@ export class ClientStreams {
       case 'goodbye':
         if (stream.client !== undefined) this.#goodbyes.add(stream.client)
     }
+  }
+
+  /**
+   * The client leaves more results unacknowledged than the state keeps for it (S8). One request at a time still enters: acknowledgements
+   * ride on requests, so that is what makes room.
+   */
+  #owesAcknowledgement(stream: Stream): boolean {
+    const { state } = this.#core
+    const known = stream.client === undefined ? undefined : state.client(stream.client)
+    if (stream.client === undefined || known === undefined) return false
+    return known.resultBytes > state.limits.resultBytesMax && (this.#expected.get(stream.client) ?? 0) > known.last + 1
   }
 
   #ask(question: Question): void {

@@ -3,37 +3,29 @@ import type { ReplicaEffect } from '../consensus/replica-state.ts'
 import { hex } from '../lib/bytes.ts'
 import type { Machine, Millis } from '../machine.ts'
 import { ReplicatedState } from '../state/replicated-state.ts'
-import { decodeMessage } from '../wire/codec.ts'
 import { encodeCommand } from '../wire/command-codec.ts'
-import { type HistoryId, type Link, nameOf, type ServerId, type ServerName } from '../wire/ids.ts'
-import type { Message, PeerMessage, Status } from '../wire/message.ts'
+import { type HistoryId, nameOf, type ServerId, type ServerName } from '../wire/ids.ts'
+import type { Status } from '../wire/message.ts'
 import type { Run } from '../wire/run.ts'
 import { Applier } from './applier.ts'
 import { type Booted, type BootRefused, boot } from './boot.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { ClientStreams } from './client-streams.ts'
 import type { ServerCore } from './core.ts'
-import { Door, type Guest } from './door.ts'
+import { Door } from './door.ts'
 import { Expiry } from './expiry.ts'
 import { Formation, historyIn } from './formation.ts'
 import type { ServerEffect, ServerInput, StopReason } from './io.ts'
 import { Membership } from './membership.ts'
 import { canonicalServers, type ServerBoot, type ServerOptions } from './options.ts'
-import { type PeerNews, Peers } from './peers.ts'
+import { Peers } from './peers.ts'
 import { Proposals } from './proposals.ts'
 import { Shutdown } from './shutdown.ts'
 import { SnapshotMaker } from './snapshot-maker.ts'
 import { SnapshotReceiver } from './snapshot-receiver.ts'
 import { SnapshotSender } from './snapshot-sender.ts'
 import { roleOf, statusOf } from './status.ts'
-
-/** Replies travel on the link of the question; everything else on the link that the sender dialled. */
-const replyKinds: ReadonlySet<PeerMessage['kind']> = new Set([
-  'append-ack',
-  'heartbeat-ack',
-  'vote-reply',
-  'snapshot-ack',
-])
+import { Switchboard, type WholeServer } from './switchboard.ts'
 
 /**
  * One server: composes consensus, storage, the replicated state, its peers and its clients into one machine.
@@ -41,7 +33,7 @@ const replyKinds: ReadonlySet<PeerMessage['kind']> = new Set([
  * in one event-loop turn shares one write per peer and one flush.
  * Not here: any rule of those parts. This class routes.
  */
-export class ServerMachine implements Machine<ServerInput, ServerEffect> {
+export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeServer {
   readonly #core: ServerCore
   readonly #start: Booted['start']
   readonly #historyBytes: Booted['historyBytes']
@@ -58,6 +50,7 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect> {
   readonly #receiver: SnapshotReceiver
   readonly #applier: Applier
   readonly #shutdown: Shutdown
+  readonly #switchboard: Switchboard
   #told = ''
   #led = false
 
@@ -89,6 +82,21 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect> {
     )
     this.#applier = new Applier(core, this.#streams, this.#checkpoints, this.#expiry, this.#maker)
     this.#shutdown = new Shutdown(core, this.#peers)
+    this.#switchboard = new Switchboard(
+      {
+        core,
+        peers: this.#peers,
+        door: this.#door,
+        formation: this.#formation,
+        membership: this.#membership,
+        streams: this.#streams,
+        checkpoints: this.#checkpoints,
+        sender: this.#sender,
+        receiver: this.#receiver,
+        shutdown: this.#shutdown,
+      },
+      this,
+    )
     core.storage.saveIdentity(core.id, core.group)
     if (!recovered.empty) this.#startReplica()
     core.foundHistory = historyIn(recovered.runs)
@@ -161,10 +169,10 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect> {
         this.#sender.onConnected(input.link)
         return
       case 'frame':
-        this.#onFrame(input.link, input.frame)
+        this.#switchboard.onFrame(input.link, input.frame)
         return
       case 'closed':
-        this.#onClosed(input.link, input.refused)
+        this.#switchboard.onClosed(input.link, input.refused)
         return
       case 'disk-done':
         core.storage.done(input, core.now)
@@ -208,7 +216,7 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect> {
   #settle(): void {
     const core = this.#core
     const founding = this.#formation.takeFounding()
-    if (founding !== undefined) this.#adopt(founding)
+    if (founding !== undefined) this.adopt(founding)
     for (
       let effects = core.replica?.takeEffects() ?? [];
       effects.length > 0;
@@ -228,7 +236,7 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect> {
     const core = this.#core
     switch (effect.kind) {
       case 'send':
-        this.#sendTo(effect.to, effect.message)
+        this.#switchboard.sendTo(effect.to, effect.message)
         return
       case 'members': {
         const { voters, learners } = effect.members
@@ -242,11 +250,6 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect> {
         core.storage.repaired()
         core.emit({ kind: 'repaired', index: effect.index })
     }
-  }
-
-  #sendTo(to: ServerId, message: PeerMessage): void {
-    const link = replyKinds.has(message.kind) ? this.#door.linkFrom(to, 'peer') : this.#peers.linkTo(to)
-    if (link !== undefined) this.#core.send(link, message)
   }
 
   #tellRole(): void {
@@ -266,131 +269,6 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect> {
     for (const link of this.#streams.stopServing()) this.#door.dismiss(link, 'this server stopped leading')
     this.#sender.stop()
     this.#proposals.clear()
-  }
-
-  #onFrame(link: Link, frame: Uint8Array): void {
-    const message = decodeMessage(frame)
-    if (message === undefined) this.#malformed(link)
-    else if (this.#peers.owns(link)) this.#onPeerAnswer(link, message)
-    else if (this.#sender.owns(link)) this.#sender.onMessage(link, message)
-    else this.#onGuest(link, message)
-  }
-
-  #malformed(link: Link): void {
-    if (this.#peers.owns(link)) this.#peers.hangUp(link, 'malformed message')
-    else if (this.#sender.owns(link)) this.#sender.onClosed(link)
-    else {
-      this.#streams.close(link)
-      this.#door.dismiss(link, 'malformed message')
-    }
-  }
-
-  #onClosed(link: Link, refused: boolean): void {
-    const news = this.#peers.onClosed(link, refused)
-    if (news !== undefined) this.#onNews(news)
-    this.#sender.onClosed(link)
-    this.#receiver.onClosed(link)
-    this.#streams.close(link)
-    this.#door.forget(link)
-  }
-
-  #onPeerAnswer(link: Link, message: Message): void {
-    if (message.kind === 'welcome') {
-      for (const news of this.#peers.onWelcome(link, message)) this.#onNews(news)
-      return
-    }
-    if (message.kind === 'unwelcome') {
-      this.#onUnwelcome(link, message)
-      return
-    }
-    const from = this.#peers.idOn(link)
-    if (from === undefined) return
-    if (message.kind === 'form-answer') this.#formation.onFormAnswer(from, message)
-    else if (message.kind === 'left') this.#shutdown.onLeft()
-    else if (message.kind === 'append-ack' || message.kind === 'heartbeat-ack' || message.kind === 'vote-reply') {
-      this.#core.replica?.receive(from, message, this.#core.now)
-      if (message.kind === 'append-ack') this.#compareState(from, message.checkpoint, message.stateHash)
-    }
-  }
-
-  #onUnwelcome(link: Link, message: Extract<Message, { kind: 'unwelcome' }>): void {
-    this.#door.report(`link to ${this.#peers.nameOn(link) ?? ''}`, message.code, message.text)
-    this.#peers.hangUp(link, message.code)
-    if (message.code === 'REPLACED') this.#stop('replaced', message.text, true)
-  }
-
-  #onNews(news: PeerNews): void {
-    const core = this.#core
-    if (news.kind === 'died') {
-      if (core.leaderName === news.peer) core.replica?.leaderGone(core.now)
-      return
-    }
-    if (news.welcome.history === undefined) this.#membership.noteEmpty(news.welcome.server)
-  }
-
-  #onGuest(link: Link, message: Message): void {
-    if (message.kind === 'hello') {
-      const guest = this.#door.onHello(link, message)
-      if (guest?.purpose === 'client') this.#streams.open(link, guest.connection)
-      return
-    }
-    const guest = this.#door.guest(link)
-    if (guest?.purpose === 'client') this.#onClient(link, message)
-    else if (guest?.purpose === 'admin') this.#onAdmin(link, message)
-    else if (guest?.purpose === 'snapshot' && guest.server !== undefined)
-      this.#onSnapshotLink(link, guest.server, message)
-    else if (guest?.purpose === 'peer' && guest.server !== undefined) this.#onPeerRequest(guest, guest.server, message)
-  }
-
-  #onClient(link: Link, message: Message): void {
-    switch (message.kind) {
-      case 'register':
-      case 'attach':
-      case 'requests':
-      case 'read':
-      case 'keepalive':
-      case 'goodbye':
-        this.#streams.receive(link, message)
-    }
-  }
-
-  #onAdmin(link: Link, message: Message): void {
-    if (message.kind === 'status-query') this.#core.send(link, { kind: 'status', status: this.status() })
-  }
-
-  #onSnapshotLink(link: Link, from: ServerId, message: Message): void {
-    if (message.kind !== 'snapshot-chunk') return
-    this.#ensureReplica()
-    if (this.#core.replica?.hearLeader(from, message.term, this.#core.now) === true)
-      this.#receiver.onChunk(link, from, message)
-  }
-
-  #onPeerRequest(guest: Guest, from: ServerId, message: Message): void {
-    switch (message.kind) {
-      case 'form-ask':
-        this.#formation.onFormAsk(guest.link, from, message)
-        return
-      case 'form': {
-        const founding = this.#formation.onForm(from, message)
-        if (founding !== undefined) this.#adopt(founding)
-        return
-      }
-      case 'join':
-        this.#membership.onJoin(guest.link, message.server, message.address)
-        return
-      case 'leave':
-        this.#membership.onLeave(guest.link, from)
-        return
-      case 'diverged':
-        this.#diverged(message.index)
-        return
-      case 'append':
-      case 'heartbeat':
-      case 'vote':
-      case 'timeout-now':
-        this.#ensureReplica()
-        this.#core.replica?.receive(from, message, this.#core.now)
-    }
   }
 
   #startReplica(): void {
@@ -417,13 +295,12 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect> {
     )
   }
 
-  /** A server that holds nothing learns that its group exists by hearing from it: from here on it follows. */
-  #ensureReplica(): void {
+  ensureReplica(): void {
     if (this.#core.replica === undefined) this.#startReplica()
   }
 
-  #adopt(founding: readonly Run[]): void {
-    this.#ensureReplica()
+  adopt(founding: readonly Run[]): void {
+    this.ensureReplica()
     this.#core.foundHistory = historyIn(founding)
     this.#core.replica?.adopt(founding)
   }
@@ -440,16 +317,13 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect> {
     core.emit({ kind: 'snapshot-installed', index: installed.index })
   }
 
-  #compareState(from: ServerId, index: number, hash: string): void {
-    for (const server of this.#checkpoints.heard(from, index, hash)) {
-      if (server === this.#core.id) this.#diverged(index)
-      else this.#sendTo(server, { kind: 'diverged', term: this.#core.replica?.term ?? 0, index })
-    }
-  }
-
-  #diverged(index: number): void {
+  diverged(index: number): void {
     this.#core.emit({ kind: 'diverged', index })
     this.#stop('diverged', `the state at index ${index} differs from that of an equal majority`, true)
+  }
+
+  replaced(text: string): void {
+    this.#stop('replaced', text, true)
   }
 
   #transfer(to: ServerName | undefined): void {

@@ -1,0 +1,200 @@
+import { decodeMessage } from '../wire/codec.ts'
+import type { Link, ServerId } from '../wire/ids.ts'
+import type { Message, PeerMessage, Status } from '../wire/message.ts'
+import type { Run } from '../wire/run.ts'
+import type { Checkpoints } from './checkpoints.ts'
+import type { ClientStreams } from './client-streams.ts'
+import type { ServerCore } from './core.ts'
+import type { Door, Guest } from './door.ts'
+import type { Formation } from './formation.ts'
+import type { Membership } from './membership.ts'
+import type { PeerNews, Peers } from './peers.ts'
+import type { Shutdown } from './shutdown.ts'
+import type { SnapshotReceiver } from './snapshot-receiver.ts'
+import type { SnapshotSender } from './snapshot-sender.ts'
+
+/** Replies travel on the link of the question; everything else on the link that the sender dialled. */
+const replyKinds: ReadonlySet<PeerMessage['kind']> = new Set([
+  'append-ack',
+  'heartbeat-ack',
+  'vote-reply',
+  'snapshot-ack',
+])
+
+/** The parts of a server that messages are for. */
+export interface Parts {
+  readonly core: ServerCore
+  readonly peers: Peers
+  readonly door: Door
+  readonly formation: Formation
+  readonly membership: Membership
+  readonly streams: ClientStreams
+  readonly checkpoints: Checkpoints
+  readonly sender: SnapshotSender
+  readonly receiver: SnapshotReceiver
+  readonly shutdown: Shutdown
+}
+
+/** What a message can make the whole server do. */
+export interface WholeServer {
+  status(): Status
+  /** A server that holds nothing learns that its group exists by hearing from it: from here on it follows. */
+  ensureReplica(): void
+  adopt(founding: readonly Run[]): void
+  /** This server's state differs from that of an equal majority at `index`. */
+  diverged(index: number): void
+  replaced(text: string): void
+}
+
+/**
+ * Brings each message to the part it is for, by the link it came on and what that link was greeted for.
+ * Invariant: a message that does not belong on its link is dropped; bytes that are no message end the link.
+ */
+export class Switchboard {
+  readonly #parts: Parts
+  readonly #core: ServerCore
+  readonly #whole: WholeServer
+
+  constructor(parts: Parts, whole: WholeServer) {
+    this.#parts = parts
+    this.#core = parts.core
+    this.#whole = whole
+  }
+
+  onFrame(link: Link, frame: Uint8Array): void {
+    const message = decodeMessage(frame)
+    if (message === undefined) this.#malformed(link)
+    else if (this.#parts.peers.owns(link)) this.#onPeerAnswer(link, message)
+    else if (this.#parts.sender.owns(link)) this.#parts.sender.onMessage(link, message)
+    else this.#onGuest(link, message)
+  }
+
+  #malformed(link: Link): void {
+    if (this.#parts.peers.owns(link)) this.#parts.peers.hangUp(link, 'malformed message')
+    else if (this.#parts.sender.owns(link)) this.#parts.sender.onClosed(link)
+    else {
+      this.#parts.streams.close(link)
+      this.#parts.door.dismiss(link, 'malformed message')
+    }
+  }
+
+  onClosed(link: Link, refused: boolean): void {
+    const news = this.#parts.peers.onClosed(link, refused)
+    if (news !== undefined) this.#onNews(news)
+    this.#parts.sender.onClosed(link)
+    this.#parts.receiver.onClosed(link)
+    this.#parts.streams.close(link)
+    this.#parts.door.forget(link)
+  }
+
+  #onPeerAnswer(link: Link, message: Message): void {
+    if (message.kind === 'welcome') {
+      for (const news of this.#parts.peers.onWelcome(link, message)) this.#onNews(news)
+      return
+    }
+    if (message.kind === 'unwelcome') {
+      this.#onUnwelcome(link, message)
+      return
+    }
+    const from = this.#parts.peers.idOn(link)
+    if (from === undefined) return
+    if (message.kind === 'form-answer') this.#parts.formation.onFormAnswer(from, message)
+    else if (message.kind === 'left') this.#parts.shutdown.onLeft()
+    else if (message.kind === 'append-ack' || message.kind === 'heartbeat-ack' || message.kind === 'vote-reply') {
+      this.#core.replica?.receive(from, message, this.#core.now)
+      if (message.kind === 'append-ack') this.#compareState(from, message.checkpoint, message.stateHash)
+    }
+  }
+
+  #onUnwelcome(link: Link, message: Extract<Message, { kind: 'unwelcome' }>): void {
+    this.#parts.door.report(`link to ${this.#parts.peers.nameOn(link) ?? ''}`, message.code, message.text)
+    this.#parts.peers.hangUp(link, message.code)
+    if (message.code === 'REPLACED') this.#whole.replaced(message.text)
+  }
+
+  #onNews(news: PeerNews): void {
+    const core = this.#core
+    if (news.kind === 'died') {
+      if (core.leaderName === news.peer) core.replica?.leaderGone(core.now)
+      return
+    }
+    if (news.welcome.history === undefined) this.#parts.membership.noteEmpty(news.welcome.server)
+  }
+
+  #onGuest(link: Link, message: Message): void {
+    if (message.kind === 'hello') {
+      const guest = this.#parts.door.onHello(link, message)
+      if (guest?.purpose === 'client') this.#parts.streams.open(link, guest.connection)
+      return
+    }
+    const guest = this.#parts.door.guest(link)
+    if (guest?.purpose === 'client') this.#onClient(link, message)
+    else if (guest?.purpose === 'admin') this.#onAdmin(link, message)
+    else if (guest?.purpose === 'snapshot' && guest.server !== undefined)
+      this.#onSnapshotLink(link, guest.server, message)
+    else if (guest?.purpose === 'peer' && guest.server !== undefined) this.#onPeerRequest(guest, guest.server, message)
+  }
+
+  #onClient(link: Link, message: Message): void {
+    switch (message.kind) {
+      case 'register':
+      case 'attach':
+      case 'requests':
+      case 'read':
+      case 'keepalive':
+      case 'goodbye':
+        this.#parts.streams.receive(link, message)
+    }
+  }
+
+  #onAdmin(link: Link, message: Message): void {
+    if (message.kind === 'status-query') this.#core.send(link, { kind: 'status', status: this.#whole.status() })
+  }
+
+  #onSnapshotLink(link: Link, from: ServerId, message: Message): void {
+    if (message.kind !== 'snapshot-chunk') return
+    this.#whole.ensureReplica()
+    if (this.#core.replica?.hearLeader(from, message.term, this.#core.now) === true)
+      this.#parts.receiver.onChunk(link, from, message)
+  }
+
+  #onPeerRequest(guest: Guest, from: ServerId, message: Message): void {
+    switch (message.kind) {
+      case 'form-ask':
+        this.#parts.formation.onFormAsk(guest.link, from, message)
+        return
+      case 'form': {
+        const founding = this.#parts.formation.onForm(from, message)
+        if (founding !== undefined) this.#whole.adopt(founding)
+        return
+      }
+      case 'join':
+        this.#parts.membership.onJoin(guest.link, message.server, message.address)
+        return
+      case 'leave':
+        this.#parts.membership.onLeave(guest.link, from)
+        return
+      case 'diverged':
+        this.#whole.diverged(message.index)
+        return
+      case 'append':
+      case 'heartbeat':
+      case 'vote':
+      case 'timeout-now':
+        this.#whole.ensureReplica()
+        this.#core.replica?.receive(from, message, this.#core.now)
+    }
+  }
+
+  sendTo(to: ServerId, message: PeerMessage): void {
+    const link = replyKinds.has(message.kind) ? this.#parts.door.linkFrom(to, 'peer') : this.#parts.peers.linkTo(to)
+    if (link !== undefined) this.#core.send(link, message)
+  }
+
+  #compareState(from: ServerId, index: number, hash: string): void {
+    for (const server of this.#parts.checkpoints.heard(from, index, hash)) {
+      if (server === this.#core.id) this.#whole.diverged(index)
+      else this.sendTo(server, { kind: 'diverged', term: this.#core.replica?.term ?? 0, index })
+    }
+  }
+}
