@@ -219,7 +219,10 @@ function fillWithZeros(handle: number, from: number, until: number, finish: Fini
   })
 }
 
-/** Exactly `length` bytes. What can't be read comes back as zeros: recovery finds out by checksums, and says what is damaged. */
+/**
+ * Exactly `length` bytes. What can't be read comes back as zeros: recovery finds out by checksums, and says what is
+ * damaged.
+ */
 function readAsFarAsPossible(path: string, offset: number, length: number): Uint8Array {
   const bytes = new Uint8Array(length)
   try {

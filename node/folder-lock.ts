@@ -8,8 +8,8 @@ export interface FolderLock {
 }
 
 /**
- * Takes the folder for this process: a file `lock` that names the process and when it started, so that the lock of one that was killed
- * is known as stale even after its number was given to another.
+ * Takes the folder for this process: a file `lock` that names the process and when it started, so that the lock of one
+ * that was killed is known as stale even after its number was given to another.
  * Not here: processes of other machines or containers that share the folder; their numbers mean nothing to us.
  */
 export function lockFolder(folder: string): FolderLock | { readonly heldBy: number } {
@@ -46,8 +46,8 @@ function linked(mine: string, path: string): boolean {
 }
 
 /**
- * Two processes may find the same stale lock. 1. Both read it. 2. One moves it away and makes its own. 3. The other moves that one away;
- * therefore whoever moved a lock looks at what it got, and puts a living one back.
+ * Two processes may find the same stale lock. 1. Both read it. 2. One moves it away and makes its own. 3. The other
+ * moves that one away; therefore whoever moved a lock looks at what it got, and puts a living one back.
  */
 function removeStale(path: string, stale: string): void {
   const aside = `${path}.stale.${process.pid}`

@@ -5,8 +5,9 @@ import type { DiskDone, NodeDisk } from './disk.ts'
 type WriteOp = Extract<DiskOp, { readonly op: 'write' }>
 
 /**
- * A disk for tests that loses power on command: a write reaches the file beneath only when a sync comes for that file, and until then
- * lives in this process. So the death of the process, too, loses whatever was not synced, as only a power failure does otherwise.
+ * A disk for tests that loses power on command: a write reaches the file beneath only when a sync comes for that file,
+ * and until then lives in this process. So the death of the process, too, loses whatever was not synced, as only a
+ * power failure does otherwise.
  * Invariant: operations are carried out one after another; what is held back is in the order in which it was written.
  */
 export class LossyDisk {
@@ -29,7 +30,9 @@ export class LossyDisk {
     })
   }
 
-  /** What a process that starts now would read: the files with what is held back on top, or without it after a crash. */
+  /**
+   * What a process that starts now would read: the files with what is held back on top, or without it after a crash.
+   */
   reader(): DiskReader {
     const beneath = this.#disk.reader()
     const heldFor = (file: string) => this.#held.get(file) ?? []

@@ -7,7 +7,10 @@ export interface SimDiskSettings {
   /** What is written or lost as a whole. Divides the block size of the storage above. */
   readonly sectorBytes: number
   readonly capacityBytes: number
-  /** A write into the page cache takes from `writeUsMin` to `writeUsMax`; whatever waits for the platter from `syncUsMin` to `syncUsMax`. */
+  /**
+   * A write into the page cache takes from `writeUsMin` to `writeUsMax`; whatever waits for the platter from
+   * `syncUsMin` to `syncUsMax`.
+   */
   readonly writeUsMin: number
   readonly writeUsMax: number
   readonly syncUsMin: number
@@ -42,9 +45,9 @@ interface Pending {
 }
 
 /**
- * The disk of one simulated server. Its owner starts an operation, waits for the latency told, and completes it; only then it has effect.
- * Two ends: `processCrash` keeps the page cache, `powerLoss` keeps what was synced and perhaps some of the rest. After either, what was
- * started and not completed must not be completed any more.
+ * The disk of one simulated server. Its owner starts an operation, waits for the latency told, and completes it; only
+ * then it has effect. Two ends: `processCrash` keeps the page cache, `powerLoss` keeps what was synced and perhaps some
+ * of the rest. After either, what was started and not completed must not be completed any more.
  * Not here: time, which the owner passes in.
  */
 export class SimDisk {
@@ -85,7 +88,10 @@ export class SimDisk {
     return Math.ceil((base + bytes / bytesPerUs) * this.slowness)
   }
 
-  /** Takes an operation; tells after how many microseconds it is to be completed: never before an earlier one on the same file. */
+  /**
+   * Takes an operation; tells after how many microseconds it is to be completed: never before an earlier one on the
+   * same file.
+   */
   start(op: DiskOp, nowUs: number): number {
     let dueUs = nowUs + this.latencyUs(op)
     for (const earlier of this.#pending) if (shareFile(earlier.op, op)) dueUs = Math.max(dueUs, earlier.dueUs)
@@ -145,7 +151,10 @@ export class SimDisk {
     this.#syncFails = false
   }
 
-  /** The next write that syncs fails with `EIO`. Its pages may then be dropped, and later syncs succeed: an error is told once. */
+  /**
+   * The next write that syncs fails with `EIO`. Its pages may then be dropped, and later syncs succeed: an error is
+   * told once.
+   */
   failNextSync(): void {
     this.#syncFails = true
   }
@@ -156,7 +165,10 @@ export class SimDisk {
     this.counts.rotted++
   }
 
-  /** Flips a random bit of what was written to the files that `accept` takes. Tells where, `undefined` when nothing was written. */
+  /**
+   * Flips a random bit of what was written to the files that `accept` takes. Tells where, `undefined` when nothing was
+   * written.
+   */
   rotAnywhere(
     accept: (file: string) => boolean = () => true,
   ): { readonly file: string; readonly offset: number; readonly bit: number } | undefined {
@@ -187,7 +199,10 @@ export class SimDisk {
     }
   }
 
-  /** What a crash leaves of an operation that the kernel had begun. A write may be cut anywhere; the sync behind it may not have come. */
+  /**
+   * What a crash leaves of an operation that the kernel had begun. A write may be cut anywhere; the sync behind it may
+   * not have come.
+   */
   #carryOutInPart(op: DiskOp): void {
     if (op.op === 'create') this.#create(op.file, this.#dice.intInclusive(0, op.bytes))
     else if (op.op !== 'write' || this.#dice.chance(1, 4)) this.#carryOut(op)

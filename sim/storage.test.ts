@@ -10,8 +10,8 @@ import { SimDisk } from './disk.ts'
 import { createDice, type Dice } from './prng.ts'
 
 /*
- * Storage on the simulated disk against a model that knows, for every ticket, what the server had said by then. After any crash the
- * storage must give back what some ticket not below the durable one stood for, and nothing else.
+ * Storage on the simulated disk against a model that knows, for every ticket, what the server had said by then. After
+ * any crash the storage must give back what some ticket not below the durable one stood for, and nothing else.
  */
 
 const server = 'a#0000000000000001' as ServerId
@@ -55,6 +55,7 @@ class Trial {
   #pending: { readonly op: DiskOp; readonly atUs: number; readonly order: number }[] = []
   #nowUs = 0
   #entries = 0
+  #syncMayFail = false
 
   constructor(seed: string) {
     this.#dice = createDice(seed)
@@ -82,6 +83,54 @@ class Trial {
     this.#crash()
   }
 
+  /** Lets everything become durable and be sealed. */
+  drain(): void {
+    if (this.#storage.snapshotBusy) this.#storage.abandonSnapshot()
+    while (this.#storage.durable < this.#storage.written || this.#storage.nextDeadline() !== undefined) {
+      this.#storage.turn(this.#nowUs / 1000)
+      this.#take()
+      this.#pass(1000)
+    }
+    this.#take()
+    this.#pass(10_000)
+  }
+
+  /**
+   * After `drain`: opens a folder with one bad bit, which must be noticed unless it took nothing away. True when it
+   * was.
+   */
+  rotAndCheck(accept: (file: string) => boolean): boolean {
+    if (this.disk.rotAnywhere(accept) === undefined) return false
+    const { recovered } = this.#open()
+    const whole = behind(this.#now, recovered.baseIndex, recovered.baseTerm)
+    const entries = entriesOf(recovered)
+    const kept = new Map([...whole].filter(([index]) => index <= recovered.baseIndex + entries.size))
+    expect(render(entries)).toBe(render(kept))
+    expect(same(recovered, this.#now.hard)).toBe(true)
+    if (recovered.damage === undefined) {
+      expect(recovered.baseIndex + entries.size).toBe(this.#now.last)
+      return false
+    }
+    expect(recovered.damage.from).toBe(recovered.baseIndex + entries.size + 1)
+    expect(recovered.damage.upTo).toBeGreaterThanOrEqual(this.#now.last)
+    return true
+  }
+
+  /** After `drain`: one sync fails; what was durable before must be there after any crash. */
+  failSyncAndCheck(): void {
+    this.disk.failNextSync()
+    this.#syncMayFail = true
+    this.#vote()
+    const { durable, snapshotDurable } = this.#storage
+    this.#storage.turn(this.#nowUs / 1000)
+    this.#take()
+    this.#pass(10_000)
+    expect(this.#storage.failure?.burnt).toBe(true)
+    expect(this.#storage.durable).toBe(durable)
+    this.disk.powerLoss()
+    this.#check(this.#open().recovered, this.#moments.slice(durable), snapshotDurable)
+  }
+
   get #now(): Moment {
     return this.#moments.at(-1) ?? nothing
   }
@@ -103,7 +152,10 @@ class Trial {
     this.#say({ hard, base, last: firstIndex + texts.length - 1, entries })
   }
 
-  /** A place in the log that an entry of this term may take: behind what is committed, and never that of another of the same term. */
+  /**
+   * A place in the log that an entry of this term may take: behind what is committed, and never that of another of the
+   * same term.
+   */
   #replaceable(): Index {
     const { hard, last, base, entries } = this.#now
     const firstIndex = this.#dice.intInclusive(Math.min(Math.max(this.#commit, base), last) + 1, last + 1)
@@ -138,7 +190,10 @@ class Trial {
     if (this.#conflicts(index, this.#now.hard.term)) this.#begin(index, this.#now.hard.term, true)
   }
 
-  /** Whether a snapshot that ends there replaces the log, which is shorter or uncommitted and of an older term at that place. */
+  /**
+   * Whether a snapshot that ends there replaces the log, which is shorter or uncommitted and of an older term at that
+   * place.
+   */
   #conflicts(index: Index, term: Term): boolean {
     return index > this.#commit && (index > this.#now.last || (this.#now.entries.get(index)?.term ?? term) < term)
   }
@@ -191,7 +246,7 @@ class Trial {
       this.#pending.shift()
       this.#nowUs = next.atUs
       this.#storage.done({ kind: 'disk-done', id: next.op.id, error: this.disk.complete(next.op) }, this.#nowUs / 1000)
-      expect(this.#storage.failure).toBeUndefined()
+      if (!this.#syncMayFail) expect(this.#storage.failure).toBeUndefined()
       this.#take()
     }
     this.#nowUs = until
@@ -237,7 +292,9 @@ class Trial {
     expect(logAt, 'a log that never was, or one given up too soon').toBeGreaterThanOrEqual(0)
     const hardAt = possible.findLastIndex((moment) => same(moment.hard, hard))
     expect(hardAt, 'a hard state that never was, or one given up too soon').toBeGreaterThanOrEqual(logAt)
-    return { hard, base: recovered.baseIndex, last, entries }
+    const before = possible[logAt]?.entries ?? new Map<Index, Entry>()
+    const covered = before.get(recovered.baseIndex)?.term === recovered.baseTerm ? before : new Map<Index, Entry>()
+    return { hard, base: recovered.baseIndex, last, entries: new Map([...covered, ...entries]) }
   }
 }
 
@@ -252,7 +309,10 @@ function entriesOf(recovered: Recovered): Map<Index, Entry> {
   return entries
 }
 
-/** What a moment's log amounts to behind a snapshot: nothing when it is shorter, or was of another history at that place. */
+/**
+ * What a moment's log amounts to behind a snapshot: nothing when it is shorter, or was of another history at that
+ * place.
+ */
 function behind(moment: Moment, base: Index, baseTerm: Term): ReadonlyMap<Index, Entry> {
   const atBase = moment.entries.get(base)
   if (moment.last <= base || (atBase !== undefined && atBase.term !== baseTerm)) return new Map()
@@ -294,4 +354,30 @@ it('gives back after any crash all that was durable, and nothing that never was'
     { seed: 1, numRuns: 200, endOnFailure: true },
   )
   for (const [name, count] of Object.entries(total)) expect(count, name).toBeGreaterThan(20)
+})
+
+it('notices every bad bit that took something away, once all is sealed', { timeout: 60_000 }, () => {
+  let noticed = 0
+  fc.assert(
+    fc.property(fc.integer({ min: 0 }), fc.integer({ min: 20, max: 150 }), fc.boolean(), (seed, steps, inSnapshot) => {
+      const trial = new Trial(`rot ${seed}`)
+      for (let i = 0; i < steps; i++) trial.step()
+      trial.drain()
+      if (trial.rotAndCheck((file) => file.startsWith(inSnapshot ? 'snapshot-' : 'wal-'))) noticed++
+    }),
+    { seed: 2, numRuns: 150, endOnFailure: true },
+  )
+  expect(noticed).toBeGreaterThan(20)
+})
+
+it('reports a failed sync, and stands by what was durable before', { timeout: 60_000 }, () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0 }), fc.integer({ min: 20, max: 100 }), (seed, steps) => {
+      const trial = new Trial(`sync ${seed}`)
+      for (let i = 0; i < steps; i++) trial.step()
+      trial.drain()
+      trial.failSyncAndCheck()
+    }),
+    { seed: 3, numRuns: 60, endOnFailure: true },
+  )
 })

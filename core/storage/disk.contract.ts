@@ -3,7 +3,9 @@ import type { DiskInput, DiskOp, DiskReader } from './disk.ts'
 
 /** A disk under test, empty at first. */
 export interface DiskUnderTest {
-  /** Starts the operations in this order, at once, and resolves with their completions in the order in which they came. */
+  /**
+   * Starts the operations in this order, at once, and resolves with their completions in the order in which they came.
+   */
   carryOut(ops: readonly DiskOp[]): Promise<readonly DiskInput[]>
   /** What a process that starts now would read. */
   reader(): DiskReader

@@ -1,11 +1,14 @@
 /**
- * The disk as core sees it: a flat folder of named files of one server. Operations are started in the order given; those on different
- * files may complete in any order, so a machine that needs an order waits for the completion.
+ * The disk as core sees it: a flat folder of named files of one server. Operations are started in the order given;
+ * those on different files may complete in any order, so a machine that needs an order waits for the completion.
  */
 export type DiskOp =
   /** Makes a file of `bytes` zeros, with the room reserved, file and folder entry durable on completion. */
   | { readonly op: 'create'; readonly id: number; readonly file: string; readonly bytes: number }
-  /** Writes at `offset`; with `sync`, completes when this and everything written to the file before is durable. Extends the file if need be. */
+  /**
+   * Writes at `offset`; with `sync`, completes when this and everything written to the file before is durable. Extends
+   * the file if need be.
+   */
   | {
       readonly op: 'write'
       readonly id: number

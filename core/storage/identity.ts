@@ -11,7 +11,9 @@ export interface Identity {
   readonly group: GroupId | undefined
 }
 
-/** Two copies, far enough apart that one bad block leaves one of them: without its identity a server can't come back. */
+/**
+ * Two copies, far enough apart that one bad block leaves one of them: without its identity a server can't come back.
+ */
 const copyBytes = 4096
 const usedBytes = 256
 const magic = 0x44494343
@@ -30,7 +32,10 @@ export function encodeIdentity(identity: Identity): Uint8Array {
   return bytes
 }
 
-/** What the folder's identity file says: `newer` when a later format wrote it, `undefined` when neither copy can be read. */
+/**
+ * What the folder's identity file says: `newer` when a later format wrote it, `undefined` when neither copy can be
+ * read.
+ */
 export function readIdentity(reader: DiskReader): Identity | 'newer' | undefined {
   const bytes = reader.read(identityFile, 0, copyBytes + usedBytes)
   return decodeCopy(bytes, 0) ?? decodeCopy(bytes, copyBytes)

@@ -5,9 +5,10 @@ import type { DiskOp } from './disk.ts'
 import type { Recovered, StableStorage } from './stable-storage.ts'
 
 /**
- * The storage of a server without a disk: every record is durable the moment it is accepted, as far as this server's life goes, and
- * snapshots are discarded, since only their making and not their keeping matters.
- * Not here: memory of an earlier life. A server that restarts with this storage must come back as a new incarnation (R5).
+ * The storage of a server without a disk: every record is durable the moment it is accepted, as far as this server's
+ * life goes, and snapshots are discarded, since only their making and not their keeping matters.
+ * Not here: memory of an earlier life. A server that restarts with this storage must come back as a new incarnation
+ * (R5).
  */
 export class MemoryStorage implements StableStorage {
   readonly failure = undefined

@@ -16,7 +16,10 @@ export interface StorageOptions {
   readonly sealMs: number
 }
 
-/** Blocks of 4 KiB are what disks and file systems tear by; the rest is taste, measured on nothing finer than a minute of load. */
+/**
+ * Blocks of 4 KiB are what disks and file systems tear by. A segment is large enough that making the next one is rare,
+ * a flush small enough that those who wait for it are not held up by those who came after them.
+ */
 export const storageDefaults = {
   blockBytes: 4096,
   segmentBytes: 64 * 1024 * 1024,

@@ -186,6 +186,17 @@ describe('recovery from damage before the last flush', () => {
     expect(recovered.damage).toBeUndefined()
   })
 
+  it('reports the whole log that hung on a snapshot which is lost', () => {
+    const installed = TestLife.inTerm(2)
+    installed.takeSnapshot(3, 2, 'state')
+    installed.storage.reset(3, 2)
+    installed.append(4, 2, 'four', 'five')
+    for (const file of [...installed.folder.files.keys()]) {
+      if (file.startsWith('snapshot-')) installed.folder.files.delete(file)
+    }
+    expect(new TestLife(installed.folder).recovered).toMatchObject({ runs: [], damage: { from: 1, upTo: 5 } })
+  })
+
   it('gives up what hangs in the air behind it, though it can be read', () => {
     const two = threeFlushes()
     two.life.append(7, 2, 'seven')
@@ -216,7 +227,10 @@ describe('recovery from damage before the last flush', () => {
 })
 
 describe('recovery of what may not be durable yet', () => {
-  /** A process dies with its last flush in the page cache; the next one recovers it and is asked to say so; then the power goes. */
+  /**
+   * A process dies with its last flush in the page cache; the next one recovers it and is asked to say so; then the
+   * power goes.
+   */
   const pageCacheThenPowerLoss = (flushes: number) => {
     const { life, before, writes } = threeFlushes()
     const last = walOf(writes, 2)

@@ -10,7 +10,10 @@ import type { WalRecord } from './wal-format.ts'
 import { type FoundLog, findLog } from './wal-log.ts'
 import { type FoundFlush, scanWal, type WalScan } from './wal-scan.ts'
 
-/** Why a folder is left alone. `BURNT`: it belongs to this server, but what the server promised can't be read; it must come back as another. */
+/**
+ * Why a folder is left alone. `BURNT`: it belongs to this server, but what the server promised can't be read; it must
+ * come back as another.
+ */
 export type FolderRefusal = 'OTHER_SERVER' | 'OTHER_GROUP' | 'NEWER_FORMAT' | 'DAMAGED_IDENTITY' | 'BURNT'
 
 export interface RefusedFolder {
@@ -117,8 +120,8 @@ function newestSnapshot(reader: DiskReader, indexes: readonly Index[]): Recovere
 }
 
 /**
- * From the newest header of all, even if its payload is torn: it was never answered for, but repeating a promise harms nobody, and this
- * way a bad block in the payload can't take back a vote.
+ * From the newest header of all, even if its payload is torn: it was never answered for, but repeating a promise harms
+ * nobody, and this way a bad block in the payload can't take back a vote.
  */
 function hardStateOf(flushes: readonly FoundFlush[]): HardState {
   const header = flushes.at(-1)?.header

@@ -7,8 +7,8 @@ import type { RecoveredSnapshot } from './stable-storage.ts'
 import { storageVersion } from './wal-format.ts'
 
 /*
- * A snapshot file: a header {magic, version, index, term, crc}; chunks {length, crc, bytes}; a trailer {length 2^32 - 1, count of chunks,
- * crc over the chunks' crcs, crc of the trailer}. What a chunk says is not known here.
+ * A snapshot file: a header {magic, version, index, term, crc}; chunks {length, crc, bytes}; a trailer {length 2^32 -
+ * 1, count of chunks, crc over the chunks' crcs, crc of the trailer}. What a chunk says is not known here.
  */
 
 export const snapshotHeaderBytes = 64

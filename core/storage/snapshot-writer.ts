@@ -17,8 +17,8 @@ interface Draft {
 }
 
 /**
- * Writes one snapshot at a time beside the last one, a chunk at a time, and puts it in place by renaming once all of it is durable.
- * The snapshot that it replaces is removed only after that.
+ * Writes one snapshot at a time beside the last one, a chunk at a time, and puts it in place by renaming once all of it
+ * is durable. The snapshot that it replaces is removed only after that.
  * Invariant: a snapshot in place never runs ahead of the log and the term that were accepted before it was begun.
  */
 export class SnapshotWriter {

@@ -4,9 +4,10 @@ import type { Run } from '../wire/run.ts'
 import type { DiskErrorCode, DiskInput, DiskOp } from './disk.ts'
 
 /**
- * What a server remembers beyond its own death: identity, hard state, log and snapshot. Every record accepted takes a ticket; records
- * become durable in the order of their tickets, and whoever answers on the strength of one waits until `durable` has reached it.
- * Two implementations: `Storage` on a disk, `MemoryStorage` where everything is durable at once because nothing outlives the process.
+ * What a server remembers beyond its own death: identity, hard state, log and snapshot. Every record accepted takes a
+ * ticket; records become durable in the order of their tickets, and whoever answers on the strength of one waits until
+ * `durable` has reached it. Two implementations: `Storage` on a disk, `MemoryStorage` where everything is durable at
+ * once because nothing outlives the process.
  * Not here: reading. What a folder held comes from `open`, once, before the server runs.
  */
 export interface StableStorage {
@@ -17,14 +18,21 @@ export interface StableStorage {
   append(run: Run): void
   /** Tells how far the log is known to be committed. Rides in the next flush, never causes one, and takes no ticket. */
   noteCommit(index: Index): void
-  /** Replaces the whole log by the snapshot that ends at `index`: the one ended last. Durable only after that snapshot is. */
+  /**
+   * Replaces the whole log by the snapshot that ends at `index`: the one ended last. Durable only after that snapshot
+   * is.
+   */
   reset(index: Index, term: Term): void
-  /** The damage reported by `open` is made good: from here on the log counts as whole again. Until then every `open` reports it anew. */
+  /**
+   * The damage reported by `open` is made good: from here on the log counts as whole again. Until then every `open`
+   * reports it anew.
+   */
   repaired(): void
 
   /**
-   * Begins a snapshot that covers the log up to `index`. Not while `snapshotBusy`; `index` exceeds `snapshotDurable`, and a hard state
-   * of at least `term` was saved. The snapshot becomes durable only after every record accepted before this call.
+   * Begins a snapshot that covers the log up to `index`. Not while `snapshotBusy`; `index` exceeds `snapshotDurable`,
+   * and a hard state of at least `term` was saved. The snapshot becomes durable only after every record accepted before
+   * this call.
    */
   beginSnapshot(index: Index, term: Term): void
   snapshotChunk(bytes: Uint8Array): void
@@ -43,7 +51,9 @@ export interface StableStorage {
   /** Every ticket up to this one is durable. */
   readonly durable: number
 
-  /** Starts a flush if none is in flight and something waits. To be called once after the inputs of an event-loop turn. */
+  /**
+   * Starts a flush if none is in flight and something waits. To be called once after the inputs of an event-loop turn.
+   */
   turn(now: Millis): void
   done(input: DiskInput, now: Millis): void
   /** The operations to be carried out, in this order. Each is given out once. */
@@ -57,7 +67,10 @@ export interface StableStorage {
 export interface StorageFailure {
   readonly code: DiskErrorCode
   readonly message: string
-  /** The disk broke a promise, or may have: what it shows later proves nothing, so the identity must not be used again (R4). */
+  /**
+   * The disk broke a promise, or may have: what it shows later proves nothing, so the identity must not be used again
+   * (R4).
+   */
   readonly burnt: boolean
 }
 
@@ -94,8 +107,8 @@ export interface RecoveredSnapshot {
 }
 
 /**
- * Entries from `from` to `upTo` may have been acknowledged and can't be read; `runs` ends before `from`. When `from` exceeds `upTo`, they
- * were written again after an earlier damage, but `repaired` was not called.
+ * Entries from `from` to `upTo` may have been acknowledged and can't be read; `runs` ends before `from`. When `from`
+ * exceeds `upTo`, they were written again after an earlier damage, but `repaired` was not called.
  */
 export interface Damage {
   readonly from: Index

@@ -28,8 +28,9 @@ interface Noted {
 
 /**
  * Stable storage in a folder: one log for entries and hard state, written in flushes; snapshots; the identity.
- * Invariant: items become durable in the order of their tickets; one thing is on its way at a time, a snapshot beside it.
- * The first ticket is the opening flush, which makes durable again what was recovered: nothing is answered on its strength before.
+ * Invariant: items become durable in the order of their tickets; one thing is on its way at a time, a snapshot beside
+ * it. The first ticket is the opening flush, which makes durable again what was recovered: nothing is answered on its
+ * strength before.
  * Not here: reading, which `recover` does once; formats; whether an answer may go out, which is the server's to ask.
  */
 export class Storage implements StableStorage {
@@ -56,7 +57,10 @@ export class Storage implements StableStorage {
   #sealAt: Millis | undefined
   #failure: StorageFailure | undefined
 
-  /** Reads the folder and goes on from what it holds; an empty one becomes the folder of `fresh`. A refused one is not touched. */
+  /**
+   * Reads the folder and goes on from what it holds; an empty one becomes the folder of `fresh`. A refused one is not
+   * touched.
+   */
   static open(
     reader: DiskReader,
     options: StorageOptions,
@@ -213,7 +217,10 @@ export class Storage implements StableStorage {
     return true
   }
 
-  /** How many items the next flush takes. An identity goes its own way; a reset waits until the snapshot it rests on is durable. */
+  /**
+   * How many items the next flush takes. An identity goes its own way; a reset waits until the snapshot it rests on is
+   * durable.
+   */
   #flushable(): number {
     let bytes = 0
     let count = 0

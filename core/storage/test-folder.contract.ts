@@ -6,7 +6,9 @@ import type { StorageOptions } from './options.ts'
 import type { Recovered } from './stable-storage.ts'
 import { Storage } from './storage.ts'
 
-/** A folder in memory for tests of storage: operations take effect at once, and its files can be looked at and spoiled. */
+/**
+ * A folder in memory for tests of storage: operations take effect at once, and its files can be looked at and spoiled.
+ */
 export class TestFolder {
   readonly files: Map<string, Uint8Array>
   /** Set to make the next operation that it takes fail. */

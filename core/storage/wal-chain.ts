@@ -19,11 +19,12 @@ export interface Chain {
 /**
  * Follows the flushes from the newest one back to the base, the index that the snapshot covers.
  *
- * A flush is *proven* when a sound header names it, or one behind it, as its predecessor. What is proven was durable and may have been
- * acknowledged: if it can't be read, that is damage. What is newer was in flight when the server died, and is given up if it is not whole.
+ * A flush is *proven* when a sound header names it, or one behind it, as its predecessor. What is proven was durable
+ * and may have been acknowledged: if it can't be read, that is damage. What is newer was in flight when the server
+ * died, and is given up if it is not whole.
  *
- * A flush that can't be read does no harm when everything it wrote was written again by later ones: it is *healed*. A seal in the middle
- * of the log always is.
+ * A flush that can't be read does no harm when everything it wrote was written again by later ones: it is *healed*. A
+ * seal in the middle of the log always is.
  */
 export function followChain(flushes: readonly FoundFlush[], base: Index): Chain {
   const proven = flushes.reduce((most, flush) => Math.max(most, flush.header.previous), 0)
@@ -74,7 +75,10 @@ class Walk {
     this.#floor = this.end + 1
   }
 
-  /** Goes back to the entry at the base, which tells whether the log belongs to the snapshot; but only what is behind it is needed. */
+  /**
+   * Goes back to the entry at the base, which tells whether the log belongs to the snapshot; but only what is behind it
+   * is needed.
+   */
   run(): void {
     while (this.#floor > Math.max(this.#base, 1) && this.#sequence !== 0) {
       const flush = this.#bySequence.get(this.#sequence)
@@ -113,8 +117,9 @@ class Walk {
   }
 
   /**
-   * The lowest index that a flush without a header may have written. Its successor knows, as long as it is the only one missing; with
-   * more than one missing, or at the start of a life, only what was committed before is certain to have been left alone.
+   * The lowest index that a flush without a header may have written. Its successor knows, as long as it is the only one
+   * missing; with more than one missing, or at the start of a life, only what was committed before is certain to have
+   * been left alone.
    */
   #lowestLost(resumed: FoundFlush | undefined): Index {
     const successor = must(this.#successor, 'a flush is missing before the newest').header

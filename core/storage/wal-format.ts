@@ -16,8 +16,8 @@ const magic = 0x4c415743
 
 /**
  * The head of one flush: a write that starts at a block boundary and is synced as a whole.
- * Invariant: flushes are numbered upwards for ever, and a flush is written only after the one it names as `previous` was durable.
- * So a valid header proves that every flush of its chain of predecessors was on the disk.
+ * Invariant: flushes are numbered upwards for ever, and a flush is written only after the one it names as `previous`
+ * was durable. So a valid header proves that every flush of its chain of predecessors was on the disk.
  */
 export interface FlushHeader extends HardState {
   readonly server: ServerId
@@ -28,7 +28,9 @@ export interface FlushHeader extends HardState {
   readonly previous: number
   /** `firstIndex` of that flush, in case its own header can't be read. */
   readonly previousFirst: Index
-  /** The lowest index this flush writes or cuts; 0 when it replaces the whole log, `lastIndex + 1` when it does neither. */
+  /**
+   * The lowest index this flush writes or cuts; 0 when it replaces the whole log, `lastIndex + 1` when it does neither.
+   */
   readonly firstIndex: Index
   /** The last index of the log after this flush. */
   readonly lastIndex: Index
@@ -104,7 +106,10 @@ export function decodePayload(payload: Uint8Array): WalRecord[] {
   return records
 }
 
-/** Writes the header into the room that `encodeFlush` left for it, with the checksums of the payload behind it and of itself. */
+/**
+ * Writes the header into the room that `encodeFlush` left for it, with the checksums of the payload behind it and of
+ * itself.
+ */
 export function sealFlush(flush: Uint8Array, header: Omit<FlushHeader, 'payloadBytes' | 'payloadCrc'>): void {
   const writer = new ByteWriter(flushHeaderBytes)
   writer.u32(magic)

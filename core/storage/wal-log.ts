@@ -10,7 +10,10 @@ export interface FoundLog {
   readonly last: Index
   readonly commit: Index
   readonly torn: boolean
-  /** The last index that may have been acknowledged, where that is more than `last` or a repair was not finished; else 0. */
+  /**
+   * The last index that may have been acknowledged, where that is more than `last` or a repair was not finished; else
+   * 0.
+   */
   readonly damagedUpTo: Index
   /** The flushes that still matter to the log. */
   readonly kept: readonly FoundFlush[]
@@ -19,8 +22,8 @@ export interface FoundLog {
 }
 
 /**
- * Makes the log of the next life independent of flushes that are there, but possibly not durable: it follows a flush that was proven,
- * and repeats what came after.
+ * Makes the log of the next life independent of flushes that are there, but possibly not durable: it follows a flush
+ * that was proven, and repeats what came after.
  */
 export interface Opening {
   readonly previous: number
@@ -40,16 +43,18 @@ export function findLog(flushes: readonly FoundFlush[], base: Index, baseTerm: T
     last,
     commit: Math.max(base, Math.min(commit, last)),
     torn: chain.torn,
-    damagedUpTo: damaged ? damagedUpTo(flushes, chain.kept, last) : (chain.head?.header.damagedUpTo ?? 0),
+    damagedUpTo: damaged
+      ? damagedUpTo(flushes, chain.kept, Math.max(chain.end, last + 1))
+      : (chain.head?.header.damagedUpTo ?? 0),
     kept: damaged ? flushes : chain.kept,
     opening: openingOf(chain.head, damaged, chain.kept, runs, { index: base, term: baseTerm }),
   }
 }
 
 /** How far the flushes behind those kept say that the log went. */
-function damagedUpTo(flushes: readonly FoundFlush[], kept: readonly FoundFlush[], last: Index): Index {
+function damagedUpTo(flushes: readonly FoundFlush[], kept: readonly FoundFlush[], atLeast: Index): Index {
   const keptSequence = kept.at(-1)?.header.sequence ?? 0
-  let upTo = last + 1
+  let upTo = atLeast
   for (const { header } of flushes) {
     if (header.sequence > keptSequence) upTo = Math.max(upTo, header.lastIndex, header.damagedUpTo)
   }
@@ -121,8 +126,8 @@ class LogBuilder {
   }
 
   /**
-   * Whether the entries behind the snapshot that ends with `index` of `term` belong to the same log. They do not when the server died
-   * between installing a snapshot and resetting its log, or before it stored what the snapshot covers.
+   * Whether the entries behind the snapshot that ends with `index` of `term` belong to the same log. They do not when
+   * the server died between installing a snapshot and resetting its log, or before it stored what the snapshot covers.
    */
   follows(index: Index, term: Term): boolean {
     const run = this.runs.find((run) => lastIndexOf(run) >= index)

@@ -23,7 +23,9 @@ export interface WalScan {
   readonly newer: boolean
 }
 
-/** Collects every readable flush of a folder. Damage is skipped block by block, since a later flush says what it means. */
+/**
+ * Collects every readable flush of a folder. Damage is skipped block by block, since a later flush says what it means.
+ */
 export function scanWal(reader: DiskReader, server: ServerId, blockBytes: number): WalScan {
   const scanner = new Scanner(reader, server, blockBytes)
   const segments = segmentsIn(reader.list())

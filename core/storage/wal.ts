@@ -50,7 +50,8 @@ interface Segment {
 
 /**
  * Writes the log: flushes, one at a time, into preallocated segments.
- * Invariant: a flush is started only after the one before it is durable, and a segment is never written to by two lives of a server.
+ * Invariant: a flush is started only after the one before it is durable, and a segment is never written to by two lives
+ * of a server.
  * Not here: what goes into a flush and when (storage.ts), and reading (wal-scan.ts, wal-chain.ts).
  */
 export class Wal {
@@ -111,8 +112,8 @@ export class Wal {
   }
 
   /**
-   * A durable snapshot covers the log up to `index`: segments that hold only what comes before are removed. The entry at `index` stays,
-   * because it tells whether the entries behind it belong to the same log as the snapshot.
+   * A durable snapshot covers the log up to `index`: segments that hold only what comes before are removed. The entry
+   * at `index` stays, because it tells whether the entries behind it belong to the same log as the snapshot.
    */
   cover(index: Index): void {
     assert(index >= this.#covered, 'a snapshot goes back')
