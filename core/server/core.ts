@@ -31,6 +31,7 @@ export class ServerCore {
   stopped = false
   #effects: ServerEffect[] = []
   #nextLink = 1
+  #namedTicket = 0
 
   constructor(
     parts: Pick<
@@ -52,7 +53,13 @@ export class ServerCore {
 
   /** The identity is durable: before that nobody is told it, for another start might draw another one. */
   get isNamed(): boolean {
-    return this.storage.durable >= 1
+    return this.storage.durable >= this.#namedTicket
+  }
+
+  /** Stores who this server is, before anybody hears of it. */
+  saveName(): void {
+    this.storage.saveIdentity(this.id, this.group)
+    this.#namedTicket = this.storage.written
   }
 
   get name(): ServerName {

@@ -97,7 +97,7 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeS
       },
       this,
     )
-    core.storage.saveIdentity(core.id, core.group)
+    core.saveName()
     if (!recovered.empty) this.#startReplica()
     core.foundHistory = historyIn(recovered.runs)
     if (recovered.torn) core.emit({ kind: 'torn-tail', lastIndex: start.log.lastIndex })

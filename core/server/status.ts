@@ -21,6 +21,7 @@ export function statusOf(core: ServerCore, peers: Peers, formation: Formation, m
     last: replica?.log.lastIndex ?? 0,
     commit: replica?.commit ?? 0,
     applied: state.appliedIndex,
+    stateHash: state.digest(),
     firstIndex: (replica?.log.baseIndex ?? 0) + 1,
     snapshot: core.storage.snapshotDurable,
     clients: state.clientCount,

@@ -84,6 +84,7 @@ const status = record<Status>({
   last: uint,
   commit: uint,
   applied: uint,
+  stateHash: text,
   firstIndex: uint,
   snapshot: uint,
   clients: uint,

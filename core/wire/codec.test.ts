@@ -119,6 +119,7 @@ const samples: { readonly [Kind in MessageKind]: MessageOf<Kind> } = {
       last: 302,
       commit: 301,
       applied: 300,
+      stateHash: '0123456789abcdef',
       firstIndex: 257,
       snapshot: 256,
       clients: 3,

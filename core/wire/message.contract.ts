@@ -113,6 +113,7 @@ const status: fc.Arbitrary<Status> = fc.record({
   last: uint,
   commit: uint,
   applied: uint,
+  stateHash: fc.string({ maxLength: 16 }),
   firstIndex: uint,
   snapshot: uint,
   clients: uint,

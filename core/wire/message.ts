@@ -174,6 +174,8 @@ export interface Status {
   readonly last: Index
   readonly commit: Index
   readonly applied: Index
+  /** Digest of the state at `applied`: equal on servers that applied the same index (R9). */
+  readonly stateHash: string
   readonly firstIndex: Index
   readonly snapshot: Index
   readonly clients: number
