@@ -2,8 +2,28 @@ import type { Dice } from '../sim/prng.ts'
 import type { FaultKind, Scenario } from '../sim/scenario.ts'
 import { calmScenario, drawClockRate, drawFaults, drawPath } from '../sim/swarm.ts'
 
-const always: readonly FaultKind[] = ['crash', 'pause', 'partition', 'clog', 'sever', 'weather', 'transfer', 'clock-jump', 'clock-rate', 'client-crash', 'shutdown', 'wipe']
-const onDisks: readonly FaultKind[] = ['power-loss', 'restart-all', 'slow-disk', 'fsync-failure', 'disk-full', 'bit-rot']
+const always: readonly FaultKind[] = [
+  'crash',
+  'pause',
+  'partition',
+  'clog',
+  'sever',
+  'weather',
+  'transfer',
+  'clock-jump',
+  'clock-rate',
+  'client-crash',
+  'shutdown',
+  'wipe',
+]
+const onDisks: readonly FaultKind[] = [
+  'power-loss',
+  'restart-all',
+  'slow-disk',
+  'fsync-failure',
+  'disk-full',
+  'bit-rot',
+]
 
 /** Everything at once: each world draws its topology, its weather, and a random subset of all faults. */
 export function everythingAtOnce(dice: Dice): Scenario {

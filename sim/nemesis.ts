@@ -27,7 +27,7 @@ export class Nemesis {
   constructor(world: World) {
     this.#world = world
     this.#dice = world.dice.fork('nemesis')
-    this.#merciless = world.scenario.ends === 'majority-lost'
+    this.#merciless = world.scenario.ends !== 'converged'
   }
 
   /** Plans all faults, counted from now. */

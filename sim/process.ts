@@ -14,6 +14,26 @@ export interface ProcessWorld {
 
 type HostInput = { readonly kind: 'tick' } | { readonly kind: 'turn' }
 
+/** A machine threw: a bug of what is simulated, not of the simulator. */
+class BrokenMachine extends Error {
+  constructor(name: string, cause: unknown) {
+    super(`${name}: ${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}`)
+  }
+}
+
+export function isBrokenMachine(error: unknown): boolean {
+  return error instanceof BrokenMachine
+}
+
+/** Calls a machine, and tells what it throws from what the simulator does. */
+export function guarded<T>(name: string, call: () => T): T {
+  try {
+    return call()
+  } catch (error) {
+    throw new BrokenMachine(name, error)
+  }
+}
+
 /** A process as the world's queue of events knows it. */
 export interface Wakeable {
   readonly name: string
@@ -118,10 +138,19 @@ export abstract class SimProcess<Input extends { readonly kind: string }, Effect
   #feed(input: Input | HostInput): void {
     if (this.machine === undefined) return
     this.world.stepped(this, input)
-    const effects = this.machine.step(input, this.nowMs)
-    this.machine.checkInvariants()
+    const effects = this.#take(this.machine, input)
     this.afterStep()
     this.carryOut(effects)
+  }
+
+  #take(machine: Machine<Input | HostInput, Effect>, input: Input | HostInput): readonly Effect[] {
+    try {
+      const effects = machine.step(input, this.nowMs)
+      machine.checkInvariants()
+      return effects
+    } catch (error) {
+      throw new BrokenMachine(this.name, error)
+    }
   }
 
   #arm(): void {

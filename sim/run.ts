@@ -1,19 +1,11 @@
-import { ReplicatedState } from '../core/state/replicated-state.ts'
-import { foldDocument } from '../core/state/fold.ts'
-import { checkDurability } from './checkers/durability.ts'
-import { checkExactlyOnce } from './checkers/exactly-once.ts'
-import { Findings } from './checkers/findings.ts'
-import { checkLinearizableByLog } from './checkers/linearizable-by-log.ts'
-import { checkPhantomValues } from './checkers/phantom-values.ts'
-import { checkSessionGuarantees } from './checkers/session-guarantees.ts'
-import type { CheckResult, FinalState, HeldDocument } from './checkers/types.ts'
-import { Nemesis } from './nemesis.ts'
+import type { CheckResult } from './checkers/types.ts'
+import { Course, describe, Stopped } from './course.ts'
+import { checkExpectations } from './expectations.ts'
+import { isBrokenMachine } from './process.ts'
 import type { Scenario } from './scenario.ts'
-import type { ServerProcess } from './server-process.ts'
-import { workDocumentOf } from './work-document.ts'
-import { workSpace } from './workload.ts'
 import { isAssertion, type StoryLine, type TraceStep, World } from './world.ts'
 
+/** `failed`: the simulator itself did, which says nothing of the system. */
 export type Verdict = 'held' | 'violated' | 'failed'
 
 /** What one run came to. Everything in it but `wallMs` is a function of seed and scenario. */
@@ -23,6 +15,10 @@ export interface RunResult {
   readonly verdict: Verdict
   /** Why, when it is not `held`. */
   readonly reason: string | undefined
+  /** Where the first invariant broke, if one did; checks of the whole history come after the last step. */
+  readonly violatedAt: World['violatedAt']
+  /** Set when the run ended early because it was told to: the servers as they were. */
+  readonly stoppedAt: { readonly step: number; readonly servers: readonly string[] } | undefined
   readonly endValue: string
   readonly checks: readonly CheckResult[]
   readonly story: readonly StoryLine[]
@@ -40,36 +36,45 @@ export interface RunResult {
 
 export interface RunOptions {
   readonly onTrace?: ((step: TraceStep) => void) | undefined
-  /** Told now and then how far the run is, in virtual milliseconds. */
+  /** Told of each line of the story as it happens. */
+  readonly onStory?: ((line: StoryLine) => void) | undefined
+  /** Told now and then how far the run is, in virtual milliseconds; the end comes some time after the total. */
   readonly onProgress?: ((virtualMs: number, totalMs: number) => void) | undefined
   readonly stopAtStep?: number | undefined
   /** Wall clock in milliseconds, for the figures only. */
   readonly wallMs: () => number
 }
 
-/** How long the group may take to form, and the healed world to converge. */
-const formingMs = 30_000
-const convergingMs = 60_000
+interface Trouble {
+  readonly verdict: Verdict
+  readonly reason: string
+}
 
 /** Runs one world from forming to its last check. */
 export function run(seed: string, scenario: Scenario, options: RunOptions): RunResult {
   const startedMs = options.wallMs()
   const world = new World(seed, scenario)
   world.onTrace = options.onTrace
+  world.onStory = options.onStory
   const course = new Course(world, options)
-  const trouble = course.carryOut()
-  const checks = [...world.witness.results, ...course.checks]
-  const violations = checks.flatMap((check) => check.violations)
+  const { trouble, isStopped } = carryOut(world, course)
+  const events = eventsOf(world)
+  const found = [...world.witness.results, ...course.checks]
+  const isWhole = trouble === undefined && !isStopped
+  const checks = isWhole ? [...found, checkExpectations(scenario, events, found)] : found
+  const violations = checks.flatMap((check) => check.violations.map((violation) => `${check.name}: ${violation}`))
   const verdict: Verdict = trouble?.verdict ?? (violations.length > 0 ? 'violated' : 'held')
   return {
     seed,
     scenario,
     verdict,
     reason: trouble?.reason ?? violations[0],
+    violatedAt: world.violatedAt,
+    stoppedAt: isStopped ? { step: world.steps, servers: world.servers.map(describe) } : undefined,
     endValue: endValueOf(world, verdict),
     checks,
     story: world.story,
-    events: eventsOf(world),
+    events,
     acknowledged: world.crew.acknowledged,
     leaderChanges: world.witness.leaderChanges,
     faults: [...course.nemesis.struck.values()].reduce((sum, count) => sum + count, 0),
@@ -81,188 +86,35 @@ export function run(seed: string, scenario: Scenario, options: RunOptions): RunR
   }
 }
 
-/** The phases of a run. */
-class Course {
-  readonly nemesis: Nemesis
-  checks: readonly CheckResult[] = []
-  readonly #world: World
-  readonly #options: RunOptions
-  readonly #liveness = new Findings('liveness')
-
-  constructor(world: World, options: RunOptions) {
-    this.#world = world
-    this.#options = options
-    this.nemesis = new Nemesis(world)
-    world.onServerStopped = (server) => this.nemesis.supervise(server)
-  }
-
-  /** Returns why the run could not end as it should, if it could not. */
-  carryOut(): { readonly verdict: Verdict; readonly reason: string } | undefined {
-    try {
-      this.#form()
-      this.#load()
-      if (this.#world.scenario.ends === 'converged') this.#converge()
-      else this.#stayDown()
-      this.#check()
-      return undefined
-    } catch (error) {
-      const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-      if (isAssertion(error)) return { verdict: 'violated', reason: `step ${this.#world.steps}: ${text}` }
-      return { verdict: 'failed', reason: text }
+function carryOut(
+  world: World,
+  course: Course,
+): { readonly trouble: Trouble | undefined; readonly isStopped: boolean } {
+  try {
+    course.carryOut()
+    return { trouble: undefined, isStopped: false }
+  } catch (error) {
+    if (error instanceof Stopped) {
+      course.checkSoFar()
+      return { trouble: undefined, isStopped: true }
     }
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    const isOfCore = isAssertion(error) || isBrokenMachine(error)
+    if (isOfCore) world.noteViolation()
+    return { trouble: { verdict: isOfCore ? 'violated' : 'failed', reason: text }, isStopped: false }
   }
-
-  #form(): void {
-    const world = this.#world
-    for (const server of world.servers) server.start()
-    this.#run(formingMs, () => world.servers.some((server) => server.server?.core.serves === true))
-    const formed = world.servers.some((server) => server.server?.core.serves === true)
-    this.#liveness.expect(formed, () => `the group did not form within ${formingMs} ms`)
-  }
-
-  #load(): void {
-    const world = this.#world
-    for (const client of world.clients) {
-      world.crew.employ(client, world.scenario.workersPerClient)
-      client.start()
-    }
-    this.nemesis.begin()
-    this.#run(world.scenario.durationMs, () => false)
-    this.nemesis.end()
-  }
-
-  /** A random core that can form a quorum is healed, the rest stays dead: it must converge and serve. */
-  #converge(): void {
-    const world = this.#world
-    const core = this.#chooseCore()
-    world.tell('the world', `is healed; ${core.map((server) => server.name).join(', ')} live on`)
-    this.nemesis.heal(core)
-    const before = world.crew.acknowledged
-    const served = () => world.crew.acknowledged >= before + world.scenario.clients * world.scenario.workersPerClient
-    this.#run(convergingMs, served)
-    this.#liveness.expect(served(), () => `${convergingMs} ms after healing, ${world.crew.acknowledged - before} operations were acknowledged`)
-    world.crew.finish()
-    this.#run(convergingMs, () => world.crew.isQuiet && isConverged(core))
-    this.#liveness.expect(world.crew.isQuiet, () => `${world.crew.underWay} operations never ended`)
-    this.#liveness.expect(isConverged(core), () => `the servers did not converge: ${core.map(describe).join('; ')}`)
-  }
-
-  /** A majority lost its memory: the group must notice, and must not serve. */
-  #stayDown(): void {
-    const world = this.#world
-    world.crew.finish()
-    const before = world.crew.acknowledged
-    this.#run(convergingMs / 4, () => false)
-    const noticed = world.events.get('server-majority-lost') ?? 0
-    this.#liveness.expect(noticed > 0, () => 'nobody noticed that a majority was lost')
-    const serving = world.servers.filter((server) => server.server?.core.serves === true)
-    const recovered = world.events.get('fault-recover') ?? 0
-    this.#liveness.expect(
-      recovered > 0 || (serving.length === 0 && world.crew.acknowledged === before),
-      () => `${serving.map((server) => server.name).join(', ')} served after a majority was lost`,
-    )
-    this.#liveness.expect(recovered === 0 || serving.length === 1, () => 'nobody served after recovery')
-  }
-
-  #chooseCore(): readonly ServerProcess[] {
-    const world = this.#world
-    const dice = world.dice.fork('core')
-    const voters = settledVoters(world)
-    const durable = world.scenario.durability === 'fsync'
-    // In memory mode, and while members are being replaced, only all together are sure to hold a majority of incarnations.
-    if (!durable || voters === undefined || voters.length < world.servers.length) return world.servers
-    const least = Math.floor(world.servers.length / 2) + 1
-    const sound = world.servers.filter((server) => !world.witness.quorumMayBeDamaged || server.server?.core.replica?.repairing === false)
-    if (sound.length < least || world.witness.quorumMayBeDamaged) return world.servers
-    return dice.shuffle(sound).slice(0, dice.intInclusive(least, sound.length))
-  }
-
-  #check(): void {
-    const world = this.#world
-    const { history } = world
-    const log = world.witness.log
-    const finalStates = world.servers.filter((server) => server.isUp).map(finalStateOf)
-    const results: CheckResult[] = [
-      checkLinearizableByLog({ log, history }),
-      checkSessionGuarantees(history),
-      checkPhantomValues(history),
-      checkExactlyOnce({ history, applied: world.witness.applied, finalStates }),
-    ]
-    if (world.scenario.ends === 'converged') results.push(checkDurability({ history, log, finalStates }))
-    results.push(checkRestored(world), this.#liveness.result())
-    this.checks = results
-  }
-
-  #run(forMs: number, isDone: () => boolean): void {
-    const world = this.#world
-    const until = world.nowUs + forMs * 1000
-    const sliceUs = 250_000
-    const stepsMax = this.#options.stopAtStep ?? Number.POSITIVE_INFINITY
-    for (let at = world.nowUs; at < until && !isDone() && world.steps < stepsMax; at = Math.min(until, at + sliceUs)) {
-      world.runUntil(Math.min(until, at + sliceUs), isDone, stepsMax)
-      this.#options.onProgress?.(world.nowMs, world.scenario.durationMs)
-    }
-  }
-}
-
-/** A state restored from each server's snapshot must be that state, and digests kept step by step those computed afresh. */
-function checkRestored(world: World): CheckResult {
-  const findings = new Findings('snapshot-restores')
-  for (const server of world.servers) {
-    const state = server.server?.core.state
-    if (!server.isUp || state === undefined) continue
-    const restorer = ReplicatedState.restorer({ deltasMax: 3, deltaBytesMin: 64, chunkEntriesMax: 3 })
-    for (const chunk of state.view().chunks(512)) restorer.push(chunk)
-    const restored = restorer.finish()
-    findings.expect(restored.digest() === state.digest(), () => `${server.name} restores to another state`)
-    findings.expect(state.recomputeDigest() === state.digest(), () => `${server.name} keeps a wrong digest`)
-  }
-  return findings.result()
-}
-
-function finalStateOf(server: ServerProcess): FinalState {
-  const state = server.server?.core.state
-  const documents: HeldDocument[] = []
-  if (state === undefined) return { server: server.name, appliedIndex: 0, documents }
-  const listing = state.answer({ kind: 'list', space: workSpace, after: undefined, limit: 1000 })
-  for (const key of listing.kind === 'listing' ? listing.keys : []) {
-    const answer = state.answer({ kind: 'get', space: workSpace, key })
-    const value = answer.kind === 'document' ? workDocumentOf(foldDocument(answer.base, answer.deltas)) : undefined
-    if (answer.kind !== 'document' || value === undefined) throw new Error(`${server.name} holds something else at ${key}`)
-    documents.push({ space: workSpace, key, birth: answer.birth, version: answer.version, value })
-  }
-  return { server: server.name, appliedIndex: state.appliedIndex, documents }
-}
-
-function isConverged(core: readonly ServerProcess[]): boolean {
-  const applied = core.map((server) => server.server?.core.state.appliedIndex ?? -1)
-  const committed = core.map((server) => server.server?.core.replica?.commit ?? -2)
-  return core.every((server) => server.isUp) && applied.every((index, i) => index === applied[0] && index === committed[i])
-}
-
-function describe(server: ServerProcess): string {
-  const machine = server.server
-  if (!server.isUp || machine === undefined) return `${server.name} is down`
-  const { replica, state } = machine.core
-  return `${server.name} ${machine.status().role} term ${replica?.term} commit ${replica?.commit} applied ${state.appliedIndex}`
-}
-
-/** The voters that the servers agree on, when no change is under way. */
-function settledVoters(world: World): readonly string[] | undefined {
-  const leader = world.servers.find((server) => server.isUp && server.server?.core.serves === true)?.server?.core.replica
-  if (leader === undefined || leader.membersIndex > leader.commit || leader.members.outgoing.length > 0) return undefined
-  const running = new Set<string>(world.servers.map((server) => server.server?.id ?? ''))
-  return leader.members.voters.filter((id) => running.has(id))
 }
 
 function eventsOf(world: World): ReadonlyMap<string, number> {
   const events = new Map(world.events)
-  for (const [name, count] of Object.entries(world.network.counters)) if (count > 0) events.set(`network-${name}`, count)
-  for (const server of world.servers) {
-    for (const [name, count] of Object.entries(server.disk.counts)) {
-      if (count > 0) events.set(`disk-${name}`, (events.get(`disk-${name}`) ?? 0) + count)
-    }
+  const add = (name: string, count: number) => {
+    if (count > 0) events.set(name, (events.get(name) ?? 0) + count)
   }
+  add('leader-changes', world.witness.leaderChanges)
+  add('acknowledged', world.crew.acknowledged)
+  for (const [name, count] of Object.entries(world.network.counters)) add(`network-${name}`, count)
+  for (const server of world.servers)
+    for (const [name, count] of Object.entries(server.disk.counts)) add(`disk-${name}`, count)
   return events
 }
 
@@ -276,4 +128,3 @@ function endValueOf(world: World, verdict: Verdict): string {
   for (const server of world.servers) hash.text(server.server?.core.state.digest() ?? '')
   return hash.value.toString(16).padStart(8, '0')
 }
-

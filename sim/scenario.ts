@@ -45,6 +45,35 @@ export type Fault = { readonly atMs: number } & (
 
 export type FaultKind = Fault['kind']
 
+const described: Readonly<Record<FaultKind, string>> = {
+  crash: 'kill -9',
+  'power-loss': 'power loss',
+  'restart-all': 'kill -9 of all',
+  shutdown: 'SIGTERM',
+  pause: 'SIGSTOP',
+  wipe: 'lost disk',
+  partition: 'partition',
+  clog: 'clogged links',
+  sever: 'broken connections',
+  weather: 'bad weather on the network',
+  'slow-disk': 'slow disk',
+  'fsync-failure': 'failed fsync',
+  'disk-full': 'full disk',
+  'bit-rot': 'flipped bits on a disk',
+  'clock-jump': 'wall clock set',
+  'clock-rate': 'clock drift',
+  transfer: 'leadership handed over',
+  'client-crash': 'client killed',
+  recover: 'ordered to recover',
+}
+
+/** All kinds, in the order in which they are reported. */
+export const faultKinds = Object.keys(described) as readonly FaultKind[]
+
+export function describeFaultKind(kind: FaultKind): string {
+  return described[kind]
+}
+
 /** Topology, load and faults of one world, as plain data. Together with a seed it determines a run. */
 export interface Scenario {
   readonly name: string
@@ -65,6 +94,11 @@ export interface Scenario {
   readonly timing: Partial<ServerTiming>
   readonly limits: Partial<ServerLimits>
   readonly faults: readonly Fault[]
-  /** What is expected of the end: that the world converges, or that a lost majority is noticed and stays down. */
-  readonly ends: 'converged' | 'majority-lost'
+  /**
+   * What is expected of the end: that the world converges; that a lost majority is noticed and stays down; or that it
+   * converges after an operator ordered what was left of a lost majority to `recover`.
+   */
+  readonly ends: 'converged' | 'majority-lost' | 'recovered'
+  /** Events, by their names in a run's result, that must have happened at least so often: else the run proves nothing. */
+  readonly expects?: Readonly<Record<string, number>> | undefined
 }

@@ -7,7 +7,7 @@ import type { LocalClock } from './clock.ts'
 import type { SimDisk } from './disk.ts'
 import type { Network } from './network.ts'
 import type { Dice } from './prng.ts'
-import { type ProcessWorld, SimProcess } from './process.ts'
+import { guarded, type ProcessWorld, SimProcess } from './process.ts'
 import type { Witness } from './witness.ts'
 
 /** What a simulated server needs beyond a process. */
@@ -20,6 +20,9 @@ export interface ServerWorld extends ProcessWorld {
   readonly serverBurnt: (server: ServerProcess, text: string) => void
   readonly serverStopped: (server: ServerProcess, reason: StopReason, text: string) => void
 }
+
+/** Refusals of a folder that prove nothing but its loss: an operator clears it, and another incarnation begins. */
+const unusable: ReadonlySet<string> = new Set(['BURNT', 'DAMAGED_IDENTITY'])
 
 /** A server on a host of its own, with a disk that outlives it. */
 export class ServerProcess extends SimProcess<ServerInput, ServerEffect> {
@@ -62,10 +65,9 @@ export class ServerProcess extends SimProcess<ServerInput, ServerEffect> {
       disk: this.isDurable ? this.disk.reader() : undefined,
       listens: true,
     }
-    const server = ServerMachine.open(this.#options, boot, nowMs)
+    const server = guarded(this.name, () => ServerMachine.open(this.#options, boot, nowMs))
     if ('refused' in server) {
-      if (server.refused !== 'BURNT') throw new Error(`${this.name} refused its own folder: ${server.text}`)
-      // As an operator's supervisor would: what is left of the folder proves nothing, so another incarnation begins.
+      if (!unusable.has(server.refused)) throw new Error(`${this.name} refused its own folder: ${server.text}`)
       this.disk.wipe()
       this.#world.serverBurnt(this, server.text)
       this.start()

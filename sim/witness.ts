@@ -4,6 +4,7 @@ import { type Index, nameOf, type ServerId, type Term } from '../core/wire/ids.t
 import { payloadsOf, type Run } from '../core/wire/run.ts'
 import { Findings } from './checkers/findings.ts'
 import type { AppliedRequest, CheckResult, CommittedEntry } from './checkers/types.ts'
+import { EntryBook } from './entry-book.ts'
 
 type Replica = NonNullable<ServerMachine['core']['replica']>
 
@@ -27,29 +28,30 @@ export class Witness {
   readonly #seen = new Map<ServerId, Seen>()
   readonly #machines = new Map<ServerId, ServerMachine>()
   readonly #leaders = new Map<Term, ServerId>()
-  /** Hash of the entry at an index in a term, with the term of the one before it (Log Matching). */
-  readonly #entries = new Map<string, string>()
+  readonly #entries = new EntryBook()
   readonly #digests = new Map<Index, { readonly digest: string; readonly server: ServerId }>()
   readonly #checks = {
-    'election-safety': new Findings('election-safety'),
-    'log-matching': new Findings('log-matching'),
-    'leader-completeness': new Findings('leader-completeness'),
-    'state-machine-safety': new Findings('state-machine-safety'),
-    'committed-on-quorum': new Findings('committed-on-quorum'),
-    'committed-immutable': new Findings('committed-immutable'),
-    'state-ordering': new Findings('state-ordering'),
-    monotonic: new Findings('monotonic'),
+    'election-safety': this.#findings('election-safety'),
+    'log-matching': this.#findings('log-matching'),
+    'leader-completeness': this.#findings('leader-completeness'),
+    'state-machine-safety': this.#findings('state-machine-safety'),
+    'committed-on-quorum': this.#findings('committed-on-quorum'),
+    'committed-immutable': this.#findings('committed-immutable'),
+    'state-ordering': this.#findings('state-ordering'),
+    monotonic: this.#findings('monotonic'),
   }
   /** Damage was found on a disk: what a quorum once held durably may be held by fewer now. */
   quorumMayBeDamaged = false
   leaderChanges = 0
+  /** Told of the step after which something did not hold. */
+  onViolation: (() => void) | undefined
 
   get results(): readonly CheckResult[] {
     return Object.values(this.#checks).map((findings) => findings.result())
   }
 
   get violated(): boolean {
-    return Object.values(this.#checks).some((findings) => findings.result().violations.length > 0)
+    return Object.values(this.#checks).some((findings) => findings.violated)
   }
 
   /** A server started, or started again: what it shows may be less than before, never different. */
@@ -66,43 +68,40 @@ export class Witness {
     if (replica === undefined || seen === undefined) return
     const { lastIndex, lastTerm } = replica.log
     if (lastIndex !== seen.last || lastTerm !== seen.lastTerm) this.#matchLog(replica, seen)
-    if (replica.role !== seen.role) this.#roleChanged(replica, seen)
+    const { role } = replica
+    if (role !== seen.role) this.#roleChanged(replica, seen)
+    if (role === 'leader') this.#leadsAlone(replica)
     if (replica.commit !== seen.commit) this.#committed(machine.id, replica, seen)
     if (state.appliedIndex !== seen.applied) this.#appliedMore(machine, seen)
   }
 
+  #findings(name: string): Findings {
+    return new Findings(name, () => this.onViolation?.())
+  }
+
   #matchLog(replica: Replica, seen: Seen): void {
-    const from = Math.max(replica.log.baseIndex + 1, Math.min(seen.commit, replica.commit) + 1)
+    const { log } = replica
     const findings = this.#checks['log-matching']
-    for (const run of replica.log.slice(from, replica.log.lastIndex, Number.MAX_SAFE_INTEGER)) {
-      for (const [index, hash] of hashesOf(run)) {
-        const key = `${index}:${run.term}`
-        const full = `${replica.log.termAt(index - 1) ?? '?'} ${hash}`
-        const known = this.#entries.get(key)
-        if (known === undefined || known.startsWith('?')) this.#entries.set(key, full)
-        const equal =
-          known === undefined ||
-          known === full ||
-          (sameEntry(known, full) && (known.startsWith('?') || full.startsWith('?')))
+    const from = Math.max(log.baseIndex + 1, Math.min(seen.commit, replica.commit) + 1)
+    for (const run of log.slice(from, log.lastIndex, Number.MAX_SAFE_INTEGER)) {
+      let previousTerm = log.termAt(run.firstIndex - 1)
+      for (const [index, payload] of payloadsOf(run)) {
+        const known = this.#entries.note(index, run, crc32c(payload), previousTerm)
         findings.expect(
-          equal,
-          () => `${nameOf(replica.id)} has another entry ${index} of term ${run.term}: ${full}, elsewhere ${known}`,
+          known === undefined,
+          () => `${nameOf(replica.id)} has another entry ${index} of term ${run.term} than another server: ${known}`,
         )
+        previousTerm = run.term
       }
     }
-    seen.last = replica.log.lastIndex
-    seen.lastTerm = replica.log.lastTerm
+    seen.last = log.lastIndex
+    seen.lastTerm = log.lastTerm
   }
 
   #roleChanged(replica: Replica, seen: Seen): void {
     seen.role = replica.role
     if (replica.role !== 'leader') return
-    const known = this.#leaders.get(replica.term)
-    this.#checks['election-safety'].expect(
-      known === undefined || known === replica.id,
-      () => `${nameOf(replica.id)} and ${known} both lead term ${replica.term}`,
-    )
-    this.#leaders.set(replica.term, replica.id)
+    if (!this.#leaders.has(replica.term)) this.#leaders.set(replica.term, replica.id)
     this.leaderChanges++
     const findings = this.#checks['leader-completeness']
     for (let index = replica.log.baseIndex + 1; index <= this.log.length; index++) {
@@ -114,33 +113,51 @@ export class Witness {
     }
   }
 
+  #leadsAlone(replica: Replica): void {
+    const known = this.#leaders.get(replica.term)
+    if (known === replica.id) this.#checks['election-safety'].agree(1)
+    else this.#checks['election-safety'].violate(`${nameOf(replica.id)} and ${known} both lead term ${replica.term}`)
+  }
+
   #committed(id: ServerId, replica: Replica, seen: Seen): void {
     this.#checks.monotonic.expect(
       replica.commit >= seen.commit,
       () => `the commit index of ${nameOf(id)} fell to ${replica.commit}`,
     )
     const from = Math.max(seen.commit, replica.log.baseIndex) + 1
-    for (const run of replica.log.slice(from, replica.commit, Number.MAX_SAFE_INTEGER)) this.#compareRun(id, run)
+    for (const run of replica.log.slice(from, replica.commit, Number.MAX_SAFE_INTEGER)) this.#compareRun(replica, run)
     if (replica.role === 'leader') this.#onQuorum(replica)
     seen.commit = replica.commit
   }
 
-  #compareRun(id: ServerId, run: Run): void {
+  #compareRun(replica: Replica, run: Run): void {
     const findings = this.#checks['committed-immutable']
     for (const [index, payload] of payloadsOf(run)) {
-      const hash = entryHash(run, payload)
+      const hash = crc32c(payload)
       const known = this.log[index - 1]
       if (known === undefined && index === this.log.length + 1) {
         const { term, stampMs, kind } = run
         this.log.push({ index, term, stampMs, kind, payload: payload.slice(), hash })
-        findings.expect(true, () => '')
+        findings.agree(1)
+        this.#heldByLeaders(replica, index, term)
       } else {
         findings.expect(
-          known?.hash === hash,
-          () =>
-            `${nameOf(id)} committed ${hash} at ${index}, ${known === undefined ? 'behind a gap' : `elsewhere ${known.hash}`}`,
+          known !== undefined && isSame(known, run, hash),
+          () => `${nameOf(replica.id)} committed an entry of term ${run.term} at ${index}: ${describeEntry(known)}`,
         )
       }
+    }
+  }
+
+  /** Whoever leads this term or a later one when an entry is first seen committed must have it. */
+  #heldByLeaders(observed: Replica, index: Index, term: Term): void {
+    for (const machine of this.#machines.values()) {
+      const { replica } = machine.core
+      if (replica === undefined || replica.role !== 'leader' || replica.term < observed.term) continue
+      this.#checks['leader-completeness'].expect(
+        replica.log.baseIndex >= index || replica.log.termAt(index) === term,
+        () => `${nameOf(replica.id)} leads term ${replica.term} without entry ${index}, which is now committed`,
+      )
     }
   }
 
@@ -201,14 +218,10 @@ export class Witness {
   }
 }
 
-function* hashesOf(run: Run): Generator<readonly [Index, string]> {
-  for (const [index, payload] of payloadsOf(run)) yield [index, entryHash(run, payload)]
+function describeEntry(entry: CommittedEntry | undefined): string {
+  return entry === undefined ? 'behind a gap' : `elsewhere another one of term ${entry.term} was`
 }
 
-function entryHash(run: Run, payload: Uint8Array): string {
-  return `${run.term} ${run.kind} ${run.stampMs} ${crc32c(payload).toString(16)}`
-}
-
-function sameEntry(a: string, b: string): boolean {
-  return a.slice(a.indexOf(' ')) === b.slice(b.indexOf(' '))
+function isSame(known: CommittedEntry, run: Run, hash: number): boolean {
+  return known.hash === hash && known.term === run.term && known.stampMs === run.stampMs && known.kind === run.kind
 }

@@ -73,10 +73,13 @@ export class World {
   readonly story: StoryLine[] = []
   readonly events = new Map<string, number>()
   onTrace: ((step: TraceStep) => void) | undefined
+  onStory: ((line: StoryLine) => void) | undefined
   /** Told of every event of a server, besides the story. */
   onServerEvent: ((server: ServerProcess, event: ServerEvent) => void) | undefined
   onServerStopped: ((server: ServerProcess, reason: StopReason) => void) | undefined
   steps = 0
+  /** Where the first invariant broke. */
+  violatedAt: { readonly step: number; readonly atUs: number } | undefined
   readonly #turnDice: Dice
 
   constructor(seed: string, scenario: Scenario) {
@@ -92,6 +95,7 @@ export class World {
       input: (host, input) => this.#hosts.get(host)?.input(input),
     })
     this.network.paths.configureAll(scenario.path)
+    this.witness.onViolation = () => this.noteViolation()
     this.history = new History(scenario.clients * scenario.workersPerClient)
     this.servers = this.#makeServers(dice)
     this.clients = this.#makeClients(dice)
@@ -127,11 +131,17 @@ export class World {
   }
 
   tell(who: string, text: string): void {
-    this.story.push({ atUs: this.nowUs, who, text })
+    const line = { atUs: this.nowUs, who, text }
+    this.story.push(line)
+    this.onStory?.(line)
   }
 
-  count(what: string): void {
-    this.events.set(what, (this.events.get(what) ?? 0) + 1)
+  count(what: string, times = 1): void {
+    this.events.set(what, (this.events.get(what) ?? 0) + times)
+  }
+
+  noteViolation(): void {
+    this.violatedAt ??= { step: this.steps, atUs: this.nowUs }
   }
 
   /** Runs until the virtual time is reached, the condition holds, or `stepsMax` machine steps were made. */
@@ -255,6 +265,7 @@ export class World {
         if (news.kind !== 'event') this.crew.hear(news)
         else {
           this.count(`client-${news.event.kind}`)
+          if (news.event.kind === 'attached' && news.event.resent > 0) this.count('client-resent', news.event.resent)
           if (news.event.kind === 'expired' || news.event.kind === 'other-history')
             this.tell(client.name, news.event.kind)
         }

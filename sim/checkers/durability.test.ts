@@ -42,7 +42,7 @@ describe('durability', () => {
     const before = held('k', 2, 3, value(5, 'w', 'x'))
     expect(violations(begun(), holds('a', 3, before))).toEqual([expect.stringMatching(/a applied 3/)])
     const story = begun()
-    story.log.push({ index: 5, term: 1, stampMs: 5, kind: 'noop', payload: new Uint8Array(0), hash: '' })
+    story.log.push({ index: 5, term: 1, stampMs: 5, kind: 'noop', payload: new Uint8Array(0), hash: 0 })
     story.tell(1, read('k'), saw(5, 2, 4, whole.value))
     expect(violations(story, holds('a', 4, whole))).toEqual([expect.stringMatching(/a applied 4/)])
     expect(violations(story, holds('a', 5, whole))).toEqual([])

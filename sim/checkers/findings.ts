@@ -6,12 +6,24 @@ const violationsMax = 50
 /** Collects what a check compared and found. */
 export class Findings {
   readonly #name: string
+  readonly #onViolation: () => void
   readonly #violations: string[] = []
   #compared = 0
   #omitted = 0
 
-  constructor(name: string) {
+  /** `onViolation` is told of each violation at the moment at which it is found. */
+  constructor(name: string, onViolation: () => void = () => {}) {
     this.#name = name
+    this.#onViolation = onViolation
+  }
+
+  /** Notes comparisons that held. */
+  agree(count: number): void {
+    this.#compared += count
+  }
+
+  get violated(): boolean {
+    return this.#violations.length > 0
   }
 
   /** Notes one comparison; `violation` is asked for only when it did not hold. */
@@ -21,6 +33,7 @@ export class Findings {
   }
 
   violate(violation: string): void {
+    this.#onViolation()
     if (this.#violations.length < violationsMax) this.#violations.push(violation)
     else this.#omitted++
   }

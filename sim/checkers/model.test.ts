@@ -28,7 +28,7 @@ class Pair {
   step(): void {
     const index = ++this.#index
     const payload = encodeCommand(this.#command())
-    const entry: CommittedEntry = { index, term: 1, stampMs: index, kind: 'data', payload, hash: '' }
+    const entry: CommittedEntry = { index, term: 1, stampMs: index, kind: 'data', payload, hash: 0 }
     const effect = this.model.apply(entry)
     const applied = this.state.apply(index, index, payload)
     const isNew = applied.kind === 'result' && applied.result.index === index
@@ -145,7 +145,7 @@ describe('the model', () => {
 
   it('says so when it meets what no workload writes', () => {
     const model = new Model()
-    const entry = { index: 1, term: 1, stampMs: 1, kind: 'data', hash: '' } as const
+    const entry = { index: 1, term: 1, stampMs: 1, kind: 'data', hash: 0 } as const
     expect(model.apply({ ...entry, payload: Uint8Array.of(9, 9) })).toMatchObject({ kind: 'foreign' })
     expect(() => model.apply({ ...entry, index: 3, payload: Uint8Array.of(9) })).toThrow(/in order/)
     model.apply({ ...entry, index: 2, payload: encodeCommand({ kind: 'register', nonce: new Uint8Array(16) }) })

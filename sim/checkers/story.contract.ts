@@ -28,7 +28,7 @@ export class Story {
 
   commitPayload(payload: Uint8Array): Index {
     const index = this.log.length + 1
-    this.log.push({ index, term: 1, stampMs: index, kind: 'data', payload, hash: `${index}` })
+    this.log.push({ index, term: 1, stampMs: index, kind: 'data', payload, hash: index })
     return index
   }
 

@@ -10,7 +10,7 @@ export interface CommittedEntry {
   readonly kind: RunKind
   readonly payload: Uint8Array
   /** A digest of the entry, by which servers' logs are compared. */
-  readonly hash: string
+  readonly hash: number
 }
 
 /** A document as a server holds it. */

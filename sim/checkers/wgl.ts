@@ -9,6 +9,8 @@ export interface SearchResult extends CheckResult {
   readonly verdict: 'ok' | 'violated' | 'unknown'
   /** Documents whose search was given up. */
   readonly undecided: readonly string[]
+  /** Operations on the documents whose search came to an end. */
+  readonly operations: number
 }
 
 /** Enough for some thousand operations of five to ten clients; more concurrency costs exponentially more. */
@@ -27,16 +29,18 @@ export function checkBySearch(input: {
 }): SearchResult {
   const findings = new Findings('wgl')
   const undecided: string[] = []
+  let decided = 0
   for (const [place, operations] of byPlace(input.history)) {
     if (input.places?.has(place) === false) continue
     const search = new Search(operations, input.stepsMax ?? stepsMaxDefault)
     const verdict = search.run()
     if (verdict === 'unknown') undecided.push(place)
+    else decided += operations.length
     findings.expect(verdict !== 'violated', () => `no order explains ${place}: ${search.blockedBy()}`)
   }
   const result = findings.result()
   const open = undecided.length > 0 ? 'unknown' : 'ok'
-  return { ...result, undecided, verdict: result.violations.length > 0 ? 'violated' : open }
+  return { ...result, undecided, operations: decided, verdict: result.violations.length > 0 ? 'violated' : open }
 }
 
 /** Operations that took part, by document, each list in order of invocation. */
