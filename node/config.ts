@@ -142,7 +142,7 @@ function serveProblems({ name, servers, listen, dataDir, durability }: Readonly<
     problems.push(`name: "${name}" is not accepted; a name has ${nameText}`)
   if (typeof servers === 'object' && servers !== null) {
     problems.push(...serversProblems(servers))
-    if (typeof name === 'string' && !Object.hasOwn(servers, name)) {
+    if (typeof name === 'string' && isServerName(name) && !Object.hasOwn(servers, name)) {
       problems.push(`name: "${name}" is not one of servers (${Object.keys(servers).join(', ')})`)
     }
   }

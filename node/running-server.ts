@@ -23,11 +23,17 @@ export interface ServerFiles {
   readonly folder: string
   /** Whose folder it is, for the marker of a burnt one. */
   readonly owner: string
-  readonly disk: NodeDisk
+  readonly disk: Pick<NodeDisk, 'start' | 'reader' | 'close'>
 }
 
 type Own = Exclude<ServerInput, Beat>
 type Other = Exclude<ServerEffect, HostEffect>
+
+/** What comes before the words of the machine or of the system, where they alone would not help. */
+const explanations: Partial<Readonly<Record<StopReason, string>>> = {
+  'disk-full': 'the disk is full, and nothing that was acknowledged is lost; make room and start again: ',
+  'disk-failed': 'the disk failed: ',
+}
 
 /** A server machine with sockets, files and a clock, from its start to its end. */
 export class RunningServer {
@@ -102,7 +108,7 @@ export class RunningServer {
       const { reason, text } = effect
       // At once: were the process to die first, its next start would use the identity again.
       const fate = effect.burnt ? this.#burn() : ''
-      void this.#end({ reason, text: `${text}${fate}` })
+      void this.#end({ reason, text: `${explanations[reason] ?? ''}${text}${fate}` })
       return
     }
     logServerEvent(this.#logger, effect.event)
