@@ -11,6 +11,9 @@ const link = 1 as Link
 /** A server that has just started does not answer a hello before its identity is on disk. */
 const helloMs = 250
 
+/** Nothing that was sent is worth waiting for when the question is over. */
+const lingerMs = 100
+
 /** Asks a server for its status. Throws `CoterieError` when there is none to be had in time. */
 export async function queryStatus(address: string, timeoutMs: number): Promise<Status> {
   const question = new StatusQuestion(address)
@@ -32,7 +35,7 @@ class StatusQuestion {
 
   constructor(address: string) {
     this.#address = address
-    this.#transport = new TcpTransport((input) => this.#onInput(input))
+    this.#transport = new TcpTransport((input) => this.#onInput(input), { lingerMs })
   }
 
   ask(timeoutMs: number): Promise<Status> {
