@@ -274,13 +274,18 @@ export class Nemesis {
       case 'isolate':
         return isolate(name, hosts)
       case 'minority': {
-        const minority = [name, ...this.#dice.shuffle(servers.filter((other) => other !== name))].slice(
-          0,
-          Math.floor((servers.length - 1) / 2) || 1,
-        )
+        const minority = this.#minorityAround(name, servers)
         return split(
           minority,
           hosts.filter((host) => !minority.includes(host)),
+        )
+      }
+      case 'majority': {
+        const minority = this.#minorityAround(name, servers)
+        const majority = servers.filter((server) => !minority.includes(server))
+        return split(
+          majority,
+          hosts.filter((host) => !majority.includes(host)),
         )
       }
       case 'one-way-in':
@@ -300,6 +305,11 @@ export class Nemesis {
           [name],
         )
     }
+  }
+
+  #minorityAround(name: string, servers: readonly string[]): readonly string[] {
+    const others = this.#dice.shuffle(servers.filter((other) => other !== name))
+    return [name, ...others].slice(0, Math.max(1, Math.floor((servers.length - 1) / 2)))
   }
 
   #crashClient(number: number): boolean {

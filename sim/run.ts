@@ -100,9 +100,13 @@ function carryOut(
     }
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
     const isOfCore = isAssertion(error) || isBrokenMachine(error)
-    if (isOfCore) world.noteViolation()
-    return { trouble: { verdict: isOfCore ? 'violated' : 'failed', reason: text }, isStopped: false }
+    return { trouble: isOfCore ? broken(world, text) : { verdict: 'failed', reason: text }, isStopped: false }
   }
+}
+
+function broken(world: World, text: string): Trouble {
+  world.noteViolation()
+  return { verdict: 'violated', reason: `step ${world.steps}: ${text}` }
 }
 
 function eventsOf(world: World): ReadonlyMap<string, number> {

@@ -8,6 +8,7 @@ export type Target = number | 'leader' | 'follower' | 'any'
 export const partitionShapes = [
   'isolate',
   'minority',
+  'majority',
   'one-way-in',
   'one-way-out',
   'bridge',

@@ -1,0 +1,19 @@
+import type { ScenarioPlan } from '../sim/registry.ts'
+import { inTurn, lightScenario } from './light.ts'
+
+export const fsyncFailure: ScenarioPlan = {
+  name: 'fsync-failure',
+  describe:
+    'A server whose disk failed to sync stops, and returns as another incarnation that copies everything from its peers.',
+  draw: (dice) => {
+    const scenario = lightScenario('fsync-failure', dice)
+    const faults = inTurn(dice, scenario.durationMs, [1800, 2600], (atMs) => [
+      { atMs, kind: 'fsync-failure', target: dice.pick(['leader', 'follower', 'any']) },
+    ])
+    return {
+      ...scenario,
+      faults,
+      expects: { 'fault-fsync-failure': 2, 'disk-fsyncFailed': 2, 'stopped-disk-failed': 2 },
+    }
+  },
+}
