@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
-import { ClientMachine } from '../core/client/client-machine.ts'
+import { ClientMachine, type ClientStats } from '../core/client/client-machine.ts'
 import type { ClientEffect, ClientEvent, ClientInput } from '../core/client/io.ts'
 import { unreachable } from '../core/lib/assert.ts'
 import { refusals } from '../core/refusal.ts'
@@ -29,6 +29,7 @@ export class Cluster {
   readonly #settings: ConnectSettings
   readonly #logger: Logger
   readonly #transport: TcpTransport
+  readonly #machine: ClientMachine
   readonly #host: MachineHost<Own, Other>
   readonly #submits = new PendingCalls<Settled>()
   readonly #queries = new PendingCalls<Answer>()
@@ -49,8 +50,9 @@ export class Cluster {
       this.#end = resolve
     })
     this.#transport = new TcpTransport((input) => this.#onLink(input))
+    this.#machine = new ClientMachine({ addresses: settings.addresses, group: undefined }, randomBytes(32))
     this.#host = new MachineHost<Own, Other>({
-      machine: new ClientMachine({ addresses: settings.addresses, group: undefined }, randomBytes(32)),
+      machine: this.#machine,
       transport: this.#transport,
       startDisk: () => {},
       onEffect: (effect) => this.#onEffect(effect),
@@ -83,6 +85,11 @@ export class Cluster {
     if (!this.#isClosing) this.#host.feed({ kind: 'close' })
     this.#isClosing = true
     await this.#ended
+  }
+
+  /** What it took so far to keep this connection's promises. */
+  stats(): ClientStats {
+    return this.#machine.stats()
   }
 
   on<Kind extends ClientEvent['kind']>(event: Kind, listener: (event: ClusterEvents[Kind][0]) => void): this {

@@ -1,3 +1,4 @@
+export type { ClientStats } from '../core/client/client-machine.ts'
 export type { ServerEvent, StopReason } from '../core/server/io.ts'
 export type { MemberStatus, Role, Status } from '../core/wire/message.ts'
 export type { Cluster, ClusterEvents } from './cluster.ts'
