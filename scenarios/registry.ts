@@ -3,6 +3,7 @@ import { drawScenario, registryOf } from '../sim/registry.ts'
 import type { Scenario } from '../sim/scenario.ts'
 import { clientRetriesAcrossLeaderChangeAndSnapshot } from './client-retries-across-leader-change-and-snapshot.ts'
 import { corruptRecordMidLog } from './corrupt-record-mid-log.ts'
+import { divergingLogs } from './diverging-logs.ts'
 import { everythingAtOnce } from './everything-at-once.ts'
 import { flapping } from './flapping.ts'
 import { fsyncFailure } from './fsync-failure.ts'
@@ -31,6 +32,7 @@ export const registry = registryOf([
   partitionMajority,
   partitionOneWay,
   partitionBridge,
+  divergingLogs,
   flapping,
   reorderingAndDuplication,
   rollingRestart,

@@ -304,6 +304,9 @@ export class Nemesis {
           hosts.filter((host) => !servers.includes(host)),
           [name],
         )
+      // Clients still reach it: if it leads, it takes what it can't commit.
+      case 'servers':
+        return isolate(name, servers)
     }
   }
 

@@ -14,6 +14,7 @@ export const partitionShapes = [
   'bridge',
   'ring',
   'clients',
+  'servers',
 ] as const
 export type PartitionShape = (typeof partitionShapes)[number]
 

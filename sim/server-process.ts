@@ -76,7 +76,7 @@ export class ServerProcess extends SimProcess<ServerInput, ServerEffect> {
     this.finished = undefined
     this.server = server
     this.#world.network.listen(this.name, this.address)
-    this.#world.witness.started(server)
+    this.#world.witness.started(server, this.disk.counts.rotted)
     this.begin(server)
   }
 
@@ -93,6 +93,7 @@ export class ServerProcess extends SimProcess<ServerInput, ServerEffect> {
           this.#world.network.dial(this.name, effect.link, effect.address)
           break
         case 'send':
+          if (this.server !== undefined) this.#world.witness.sent(this.server, effect.frame)
           this.#world.network.send(this.name, effect.link, effect.frame)
           break
         case 'admit':

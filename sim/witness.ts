@@ -5,6 +5,7 @@ import { payloadsOf, type Run } from '../core/wire/run.ts'
 import { Findings } from './checkers/findings.ts'
 import type { AppliedRequest, CheckResult, CommittedEntry } from './checkers/types.ts'
 import { EntryBook } from './entry-book.ts'
+import { Promises } from './promises.ts'
 
 type Replica = NonNullable<ServerMachine['core']['replica']>
 
@@ -39,7 +40,9 @@ export class Witness {
     'committed-immutable': this.#findings('committed-immutable'),
     'state-ordering': this.#findings('state-ordering'),
     monotonic: this.#findings('monotonic'),
+    promises: this.#findings('promises'),
   }
+  readonly #promises = new Promises(this.#checks.promises)
   /** Damage was found on a disk: what a quorum once held durably may be held by fewer now. */
   quorumMayBeDamaged = false
   leaderChanges = 0
@@ -54,9 +57,12 @@ export class Witness {
     return Object.values(this.#checks).some((findings) => findings.violated)
   }
 
-  /** A server started, or started again: what it shows may be less than before, never different. */
-  started(machine: ServerMachine): void {
+  /**
+   * A server started, or started again: what it shows may be less than before, never different. `rotted` bits of its disk have flipped.
+   */
+  started(machine: ServerMachine, rotted: number): void {
     this.#machines.set(machine.id, machine)
+    this.#promises.started(machine, rotted)
     const requests = this.#seen.get(machine.id)?.requests ?? new Map<number, number>()
     this.#seen.set(machine.id, { commit: 0, applied: 0, last: 0, lastTerm: 0, role: 'follower', requests })
   }
@@ -66,6 +72,7 @@ export class Witness {
     const { replica, state } = machine.core
     const seen = this.#seen.get(machine.id)
     if (replica === undefined || seen === undefined) return
+    this.#promises.observe(machine)
     const { lastIndex, lastTerm } = replica.log
     if (lastIndex !== seen.last || lastTerm !== seen.lastTerm) this.#matchLog(replica, seen)
     const { role } = replica
@@ -73,6 +80,11 @@ export class Witness {
     if (role === 'leader') this.#leadsAlone(replica)
     if (replica.commit !== seen.commit) this.#committed(machine.id, replica, seen)
     if (state.appliedIndex !== seen.applied) this.#appliedMore(machine, seen)
+  }
+
+  /** To be called for each frame that the step made the server send. */
+  sent(machine: ServerMachine, frame: Uint8Array): void {
+    this.#promises.sent(machine, frame)
   }
 
   #findings(name: string): Findings {

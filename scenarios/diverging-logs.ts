@@ -1,0 +1,37 @@
+import type { Dice } from '../sim/prng.ts'
+import type { ScenarioPlan } from '../sim/registry.ts'
+import type { Fault } from '../sim/scenario.ts'
+import { inTurn, lightScenario } from './light.ts'
+
+export const divergingLogs: ScenarioPlan = {
+  name: 'diverging-logs',
+  describe:
+    'A leader that clients reach and other servers do not commits nothing alone, and comes back without what it took.',
+  draw: (dice) => {
+    const scenario = lightScenario('diverging-logs', dice)
+    const faults = inTurn(dice, scenario.durationMs, [900, 1900], (atMs) => cutOff(dice, atMs))
+    return {
+      ...scenario,
+      servers: dice.pick([3, 5]),
+      workersPerClient: dice.intInclusive(3, 5),
+      thinkUs: dice.intInclusive(4_000, 12_000),
+      faults,
+      expects: { 'partition-servers': 2, 'leader-changes': 3 },
+    }
+  },
+}
+
+/** The leader is cut off; around its return it, or whoever leads by then, may be killed. */
+function cutOff(dice: Dice, atMs: number): Fault[] {
+  const forMs = dice.intInclusive(600, 2600)
+  const cut: Fault = { atMs, kind: 'partition', shape: 'servers', target: 'leader', forMs }
+  if (dice.chance(1, 2)) return [cut]
+  const target = dice.pick(['leader', 'any'] as const)
+  const kill: Fault = {
+    atMs: atMs + forMs + dice.intInclusive(-200, 200),
+    kind: 'crash',
+    target,
+    downMs: dice.intInclusive(50, 700),
+  }
+  return [cut, kill]
+}
