@@ -116,8 +116,11 @@ export class Peers {
     if (peer === undefined) return undefined
     const wasOpen = peer.phase === 'open'
     const died = peer.suspect && refused
+    // 1. A process is killed. 2. Its connection breaks. 3. Its door is still open for a moment and takes the next one, which breaks
+    // unanswered. 4. The door closes; therefore such a connection leaves the suspicion to the one after it.
+    const wasUnanswered = peer.phase === 'greeting'
     this.#drop(peer)
-    peer.suspect = wasOpen
+    peer.suspect = wasOpen || (peer.suspect && wasUnanswered)
     if (wasOpen) this.#dial(peer)
     else this.#backOff(peer)
     return died ? { kind: 'died', peer: peer.name } : undefined
