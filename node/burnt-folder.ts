@@ -14,9 +14,10 @@ import { join } from 'node:path'
 import { identityFile, identityTemp, segmentsIn, snapshotsIn, snapshotTemp } from '../core/storage/files.ts'
 
 /**
- * A folder whose server's identity must not be used again (R4). Its files are set aside, not deleted: they may be of use to an operator.
- * Invariant: the marker is durable before any file is moved and goes when the last one is, so a crash in between changes nothing; files
- * are moved only by whoever has locked the folder.
+ * A folder whose server's identity must not be used again (R4). Its files are set aside, not deleted: they may be of
+ * use to an operator.
+ * Invariant: the marker is durable before any file is moved and goes when the last one is, so a crash in between
+ * changes nothing; files are moved only by whoever has locked the folder.
  */
 
 const marker = 'burnt'
@@ -33,7 +34,10 @@ export function markBurnt(folder: string, owner: string): void {
   syncFolder(folder)
 }
 
-/** Moves the files of a burnt identity away, and removes those of one before it. Returns where they are now, if it was burnt. */
+/**
+ * Moves the files of a burnt identity away, and removes those of one before it. Returns where they are now, if it was
+ * burnt.
+ */
 export function setAsideBurnt(folder: string, owner: string): string | undefined {
   if (!readdirSync(folder).includes(marker)) return undefined
   const [label, markedFor] = readMarker(folder)

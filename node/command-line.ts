@@ -23,7 +23,10 @@ Examples:
   coterie status --server 127.0.0.1:7400
   coterie status --server 127.0.0.1:7400 --json | jq .commit`
 
-/** Runs the command that `args` ask for and returns the exit code: 0 done, 1 failed, 2 asked for something that makes no sense. */
+/**
+ * Runs the command that `args` ask for and returns the exit code: 0 done, 1 failed, 2 asked for something that makes no
+ * sense.
+ */
 export async function runCommand(args: readonly string[], io: CommandIo): Promise<number> {
   let code: number = exitCodes.done
   const program = makeProgram(io, (result) => {

@@ -2,7 +2,7 @@ import { type CommandIo, type ExitSignal, exitCodes, exitSignals } from './comma
 import { checkServe, type ServeSettings } from './config.ts'
 import { readConfigFile } from './config-file.ts'
 import { ConfigError } from './errors.ts'
-import { type Server, startServer } from './serve.ts'
+import { startServer } from './serve.ts'
 
 /** What the command line holds; an option without its value is `true`, which no option accepts. */
 export type Flags = Readonly<Record<string, string | boolean | undefined>>
@@ -13,23 +13,27 @@ const optionOf = { name: 'name', listen: 'listen', data: 'dataDir', durability: 
 /** Runs a server until it is asked to stop, or has to; returns the exit code. `problems` were found before. */
 export async function serveCommand(flags: Flags, problems: readonly string[], io: CommandIo): Promise<number> {
   const settings = settingsOf(flags, problems)
+  // Listened for from the start: whoever reads that the server listens may ask it to stop in the next moment.
+  const asked = askedToStop(io)
   const server = await startServer(settings, io.logger)
-  stopOnSignal(server, io)
+  void asked.then(() => server.close())
   const { reason } = await server.done
   return reason === 'stopped' ? exitCodes.done : exitCodes.failed
 }
 
-/** The first signal asks for an orderly end; the second does not ask. */
-function stopOnSignal(server: Server, io: CommandIo): void {
-  let isStopping = false
-  io.onSignal((signal: ExitSignal) => {
-    if (isStopping) {
-      io.exit(exitSignals[signal])
-      return
-    }
-    isStopping = true
-    io.logger.info({ signal }, `${signal}: stopping; a second signal ends this process at once`)
-    void server.close()
+/** Resolves at the first signal, which asks for an orderly end; the second does not ask. */
+function askedToStop(io: CommandIo): Promise<void> {
+  return new Promise((resolve) => {
+    let isStopping = false
+    io.onSignal((signal: ExitSignal) => {
+      if (isStopping) {
+        io.exit(exitSignals[signal])
+        return
+      }
+      isStopping = true
+      io.logger.info({ signal }, `${signal}: stopping; a second signal ends this process at once`)
+      resolve()
+    })
   })
 }
 

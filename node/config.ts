@@ -15,7 +15,10 @@ export interface ServeOptions {
   readonly listen?: string | undefined
   /** The folder of this server alone. */
   readonly dataDir?: string | undefined
-  /** `fsync` survives the loss of power at all servers at once, `memory` that of a minority. By default `fsync` with a `dataDir`. */
+  /**
+   * `fsync` survives the loss of power at all servers at once, `memory` that of a minority. By default `fsync` with a
+   * `dataDir`.
+   */
   readonly durability?: 'fsync' | 'memory' | undefined
   /** A client that was silent for this long is ended. */
   readonly clientTimeoutMs?: number | undefined

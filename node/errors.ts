@@ -4,7 +4,8 @@ import { type RefusalCode, refusals } from '../core/refusal.ts'
 export type ErrorCode = RefusalCode | 'NOT_SHAREABLE' | 'UNREADABLE' | 'BAD_CONFIG' | 'CANNOT_START' | 'FAILED'
 
 /**
- * What every error of this library is. `executed` says whether a request had an effect: `no` only when that is certain, else `unknown`.
+ * What every error of this library is. `executed` says whether a request had an effect: `no` only when that is certain,
+ * else `unknown`.
  */
 export class CoterieError extends Error {
   override readonly name: string = 'CoterieError'

@@ -9,7 +9,9 @@ import { connect } from './connect.ts'
 import { type Logger, silentLogger } from './logger.ts'
 import { type Server, startServer } from './serve.ts'
 
-/** Groups with real sockets for tests: quick to form, on ports nobody uses, in folders that go when the test is over. */
+/**
+ * Groups with real sockets for tests: quick to form, on ports nobody uses, in folders that go when the test is over.
+ */
 
 export const quickTiming: Partial<ServerTiming> = { foundingMs: 20, electionMsMin: 200, heartbeatMs: 40 }
 

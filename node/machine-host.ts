@@ -35,9 +35,10 @@ const timerMsMax = 60_000
 
 /**
  * Runs one machine in real time: feeds it inputs, carries out its effects, and wakes it at its deadline.
- * Invariant: the clock is read after an input was received, never before, so a pause of this process can't antedate what came after it.
- * Invariant: all inputs of one turn of the event loop share one `turn` and one flush; a machine whose deadline has passed already gets its
- * tick in the next turn, so that it never keeps the event loop from reading.
+ * Invariant: the clock is read after an input was received, never before, so a pause of this process can't antedate
+ * what came after it.
+ * Invariant: all inputs of one turn of the event loop share one `turn` and one flush; a machine whose deadline has
+ * passed already gets its tick in the next turn, so that it never keeps the event loop from reading.
  * Not here: promises. Nothing is made per request: no closure, no timer.
  */
 export class MachineHost<Own, Other extends OwnEffect> {

@@ -9,9 +9,9 @@ import { graphOf, PlainSharer } from './plain-values.ts'
 export type Path = readonly (string | number | bigint | boolean | null | undefined | Date)[]
 
 /**
- * A change to one document as plain data. Changes to fields, Maps and Sets, `increment`, `append` and `take` go together with whatever
- * others did meanwhile; `splice`, `assign` and `set-length` mean positions and need the `ifVersion` of the document they were made for.
- * `increment` and `take` have a result.
+ * A change to one document as plain data. Changes to fields, Maps and Sets, `increment`, `append` and `take` go
+ * together with whatever others did meanwhile; `splice`, `assign` and `set-length` mean positions and need the
+ * `ifVersion` of the document they were made for. `increment` and `take` have a result.
  */
 export type PlainOperation =
   /** Sets the field that the path ends with; with an empty path, replaces the whole document. */
@@ -23,7 +23,10 @@ export type PlainOperation =
   | { readonly op: 'set-add'; readonly path: Path; readonly value: unknown }
   | { readonly op: 'set-delete'; readonly path: Path; readonly value: unknown }
   | { readonly op: 'set-clear'; readonly path: Path }
-  /** Adds to the field, or to the value of the Map's key, that the path ends with; an absent one counts as zero. Its result is the sum. */
+  /**
+   * Adds to the field, or to the value of the Map's key, that the path ends with; an absent one counts as zero. Its
+   * result is the sum.
+   */
   | { readonly op: 'increment'; readonly path: Path; readonly by?: number | bigint | undefined }
   | { readonly op: 'append'; readonly path: Path; readonly values: readonly unknown[] }
   /** Removes the first or last item of an array. Its result is that item. */
@@ -38,7 +41,10 @@ export type PlainOperation =
   | { readonly op: 'assign'; readonly path: Path; readonly index: number; readonly value: unknown }
   | { readonly op: 'set-length'; readonly path: Path; readonly length: number }
 
-/** What a transaction does with one document: at most one of `create`, `delete` and `ops`; with none, it only checks the version. */
+/**
+ * What a transaction does with one document: at most one of `create`, `delete` and `ops`; with none, it only checks the
+ * version.
+ */
 export interface TransactionEntry {
   readonly space: string
   readonly key: string
@@ -51,7 +57,9 @@ export interface TransactionEntry {
   readonly ifVersion?: number | undefined
 }
 
-/** The transaction that core understands. Throws `NotShareableError`, or `CoterieError` for entries that make no sense. */
+/**
+ * The transaction that core understands. Throws `NotShareableError`, or `CoterieError` for entries that make no sense.
+ */
 export function transactionOf(entries: readonly TransactionEntry[]): Transaction {
   const writes: Write[] = []
   const reads: ReadVersion[] = []
@@ -220,7 +228,8 @@ class OperationReader {
     const { key, ...target } = this.#last(path)
     if (typeof key === 'string') return { ...target, name: key }
     throw bad(
-      `${this.#name}.path ends with ${String(key)}, not with the name of a field: use assign for an item, map-set for a Map`,
+      `${this.#name}.path ends with ${String(key)}, not with the name of a field: ` +
+        'use assign for an item of an array, map-set for a Map',
     )
   }
 
@@ -244,7 +253,8 @@ class OperationReader {
 const root = { node: 'root', path: [] } as const
 
 const operationNames =
-  'set, delete, map-set, map-delete, map-clear, set-add, set-delete, set-clear, increment, append, take, splice, assign, set-length'
+  'set, delete, map-set, map-delete, map-clear, set-add, set-delete, set-clear, increment, append, take, ' +
+  'splice, assign, set-length'
 
 function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && typeof value === 'number' && value >= 0

@@ -9,7 +9,8 @@ interface Pending<Reply> {
 }
 
 /**
- * The promises of calls under way, by the number of the call: the only place where an effect of the client machine meets a promise.
+ * The promises of calls under way, by the number of the call: the only place where an effect of the client machine
+ * meets a promise.
  * Invariant: a promise is resolved or rejected once.
  */
 export class PendingCalls<Reply> {

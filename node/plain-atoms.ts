@@ -18,7 +18,9 @@ const errorTypes: Readonly<Record<string, ErrorConstructor>> = {
 /** What an error has of its own without anybody having put it there. */
 const errorFields: ReadonlySet<string> = new Set(['name', 'message', 'stack'])
 
-/** A class of ours or of somebody else's beneath a built-in one, or fields added to an object: neither would come back. */
+/**
+ * A class of ours or of somebody else's beneath a built-in one, or fields added to an object: neither would come back.
+ */
 export interface Unfit {
   readonly unfit: string
 }
@@ -35,7 +37,10 @@ export function atomOf(object: object): ObjectAtom | Unfit | undefined {
   return undefined
 }
 
-/** The object that an atom stands for. Throws where this runtime has no such thing, as for a RegExp with a flag unknown to it. */
+/**
+ * The object that an atom stands for. Throws where this runtime has no such thing, as for a RegExp with a flag unknown
+ * to it.
+ */
 export function objectOf(atom: ObjectAtom): object {
   switch (atom.kind) {
     case 'date':

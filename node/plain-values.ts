@@ -31,9 +31,11 @@ interface Waiting {
 const itemsMax = stateLimits.documentBytesMax
 
 /**
- * Makes nodes of plain data. Shared references and cycles are kept: each object becomes one node, at whatever places it is met.
+ * Makes nodes of plain data. Shared references and cycles are kept: each object becomes one node, at whatever places it
+ * is met.
  * Invariant: the node at position i is that of the i-th object met; no depth of nesting costs stack.
- * Not here: what the nodes are for. `refer` says how a value names the node at a position, which a graph and a delta do differently.
+ * Not here: what the nodes are for. `refer` says how a value names the node at a position, which a graph and a delta do
+ * differently.
  */
 export class PlainSharer<R extends Ref | NewRef> {
   readonly nodes: GraphNode<Atom | R>[] = []
@@ -46,7 +48,9 @@ export class PlainSharer<R extends Ref | NewRef> {
     this.#refer = refer
   }
 
-  /** The value for `plain`; its nodes, if it has any, are among `nodes`. `name` begins the paths that an error tells. */
+  /**
+   * The value for `plain`; its nodes, if it has any, are among `nodes`. `name` begins the paths that an error tells.
+   */
   share(plain: unknown, name: string): Atom | R {
     const value = this.#value(plain, { parent: undefined, step: name })
     // What is met on the way lengthens the list.
@@ -190,8 +194,8 @@ export function graphOf(plain: unknown): Graph {
 }
 
 /**
- * Plain data from a graph. An instance of a class comes back as a record of its fields. Throws where this runtime can't make a value, such
- * as a RegExp with a flag unknown to it.
+ * Plain data from a graph. An instance of a class comes back as a record of its fields. Throws where this runtime can't
+ * make a value, such as a RegExp with a flag unknown to it.
  */
 export function plainOf(graph: Graph): unknown {
   const shells = new Map<number, object>()

@@ -72,7 +72,10 @@ export class RunningServer {
     return this.#address
   }
 
-  /** Opens the door, then gives the machine its first tick. Throws `CoterieError` when the address can't be had: the files are still open. */
+  /**
+   * Opens the door, then gives the machine its first tick. Throws `CoterieError` when the address can't be had: the
+   * files are still open.
+   */
   async start(listen: string): Promise<void> {
     try {
       this.#address = formatAddress(await this.#transport.listen(listen))

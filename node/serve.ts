@@ -17,7 +17,10 @@ export interface Server {
   /** Where it listens, `host:port`. */
   readonly address: string
   status(): Status
-  /** Hands leadership over, leaves the group if it keeps nothing on disk, and resolves when sockets and files are closed. */
+  /**
+   * Hands leadership over, leaves the group if it keeps nothing on disk, and resolves when sockets and files are
+   * closed.
+   */
   close(): Promise<void>
   /** Resolves when the server has stopped, by `close` or by itself. */
   readonly done: Promise<ServerEnd>
@@ -26,8 +29,9 @@ export interface Server {
 }
 
 /**
- * Runs a server of the group in this process; resolves when it listens. Throws `ConfigError` for wrong options and `CoterieError` with
- * code `CANNOT_START` when its address or its folder can't be used; nothing in the folder has changed then.
+ * Runs a server of the group in this process; resolves when it listens. Throws `ConfigError` for wrong options and
+ * `CoterieError` with code `CANNOT_START` when its address or its folder can't be used; nothing in the folder has
+ * changed then.
  */
 export async function serve(options: ServeOptions): Promise<Server> {
   return startServer(checkServe(options), safeLogger(options.logger))

@@ -4,7 +4,9 @@ import type { Logger } from './logger.ts'
 
 type Level = 'debug' | 'info' | 'error'
 
-/** Says in a log what a server did. `error`: somebody must look; `info`: an operator may act on it; `debug`: the rest. */
+/**
+ * Says in a log what a server did. `error`: somebody must look; `info`: an operator may act on it; `debug`: the rest.
+ */
 export function logServerEvent(logger: Logger, event: ServerEvent): void {
   const [level, text] = describe(event)
   const { kind, ...fields } = event
