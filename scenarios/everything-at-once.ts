@@ -1,6 +1,6 @@
 import type { ScenarioPlan } from '../sim/registry.ts'
 import type { FaultKind } from '../sim/scenario.ts'
-import { calmScenario, drawClockRate, drawFaults, drawPath } from '../sim/swarm.ts'
+import { calmScenario, drawBursts, drawClockRate, drawPath } from '../sim/swarm.ts'
 
 const always: readonly FaultKind[] = [
   'crash',
@@ -34,7 +34,7 @@ export const everythingAtOnce: ScenarioPlan = {
     const servers = dice.pick([3, 3, 3, 5])
     const possible = durability === 'fsync' ? [...always, ...onDisks] : always
     const kinds = dice.shuffle(possible).slice(0, dice.intInclusive(5, possible.length))
-    const durationMs = dice.intInclusive(12_000, 18_000)
+    const durationMs = dice.intInclusive(18_000, 26_000)
     return {
       ...calmScenario('everything-at-once'),
       servers,
@@ -42,11 +42,18 @@ export const everythingAtOnce: ScenarioPlan = {
       clients: dice.intInclusive(2, 3),
       workersPerClient: dice.intInclusive(2, 4),
       keys: dice.intInclusive(2, 12),
-      thinkUs: dice.intInclusive(8_000, 30_000),
+      thinkUs: dice.intInclusive(6_000, 24_000),
       durationMs,
       path: drawPath(dice),
       clockRatesPpm: Array.from({ length: servers }, () => drawClockRate(dice)),
-      faults: drawFaults(dice, { kinds, fromMs: 500, untilMs: durationMs - 500, gapMs: [200, 1000] }),
+      faults: drawBursts(dice, {
+        kinds,
+        fromMs: 1000,
+        untilMs: durationMs - 1500,
+        faults: [1, 6],
+        gapMs: [20, 600],
+        quietMs: [600, 2400],
+      }),
     }
   },
 }

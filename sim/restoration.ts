@@ -5,7 +5,7 @@ import { keysOf } from './holdings.ts'
 import { workSpace } from './workload.ts'
 
 /** One snapshot in so many is restored on the spot: the state is small, but snapshots are taken all the time. */
-const sampleEvery = 16
+const sampleEvery = 8
 
 /**
  * A state restored from a server's snapshot must be that state, document by document, and digests kept step by step

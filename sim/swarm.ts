@@ -84,10 +84,32 @@ export function drawFaults(dice: Dice, mix: Mix): Fault[] {
   return faults
 }
 
+interface Bursts {
+  readonly kinds: readonly FaultKind[]
+  readonly fromMs: number
+  readonly untilMs: number
+  /** How many faults come close together, how close, and how long the quiet behind them lasts. */
+  readonly faults: readonly [min: number, max: number]
+  readonly gapMs: readonly [min: number, max: number]
+  readonly quietMs: readonly [min: number, max: number]
+}
+
+/** Faults in bursts, so that they meet one another, with a quiet behind each in which work gets done. */
+export function drawBursts(dice: Dice, bursts: Bursts): Fault[] {
+  const faults: Fault[] = []
+  for (let atMs = bursts.fromMs; atMs < bursts.untilMs; atMs += dice.intInclusive(...bursts.quietMs)) {
+    for (let left = dice.intInclusive(...bursts.faults); left > 0; left--) {
+      faults.push(drawFault(dice, dice.pick(bursts.kinds), atMs))
+      atMs += dice.intInclusive(...bursts.gapMs)
+    }
+  }
+  return faults
+}
+
 export function drawFault(dice: Dice, kind: FaultKind, atMs: number): Fault {
   const target: Target = dice.pick(['leader', 'leader', 'follower', 'any'])
-  const forMs = dice.intInclusive(200, 3000)
-  const downMs = dice.intInclusive(100, 2500)
+  const forMs = drawLengthMs(dice)
+  const downMs = drawLengthMs(dice)
   switch (kind) {
     case 'power-loss':
       return { atMs, kind, target: dice.chance(1, 4) ? 'all' : target, downMs }
@@ -121,6 +143,11 @@ export function drawFault(dice: Dice, kind: FaultKind, atMs: number): Fault {
     case 'recover':
       return { atMs, kind, target: kind === 'transfer' ? 'leader' : target }
   }
+}
+
+/** Mostly too short for an election; now and then long enough for several. */
+function drawLengthMs(dice: Dice): number {
+  return dice.chance(1, 4) ? dice.intInclusive(800, 3000) : dice.intInclusive(50, 800)
 }
 
 function drawStorm(dice: Dice): Partial<PathSettings> {

@@ -3,6 +3,7 @@ import { AssertionFailed, must } from '../core/lib/assert.ts'
 import type { ServerEvent, StopReason } from '../core/server/io.ts'
 import { defaultLimits, defaultTiming, type ServerOptions } from '../core/server/options.ts'
 import type { DiskOp } from '../core/storage/disk.ts'
+import { decodeMessage } from '../core/wire/codec.ts'
 import type { ServerName } from '../core/wire/ids.ts'
 import { type ClientNews, ClientProcess } from './client-process.ts'
 import { LocalClock } from './clock.ts'
@@ -48,7 +49,11 @@ export interface TraceStep {
   readonly atUs: number
   readonly process: string
   readonly input: string
+  /** The kind of message, when the input is a frame that holds one. */
+  readonly message: string | undefined
   readonly frameBytes: number
+  /** Of everything up to this input: where two traces part, their hashes do. */
+  readonly hash: number
 }
 
 /** 2026-01-01, so that dates in traces look like dates. Every clock of a world starts near it. */
@@ -289,7 +294,9 @@ export class World {
       atUs: this.scheduler.nowUs,
       process: process.name,
       input: input.kind,
+      message: input.frame === undefined ? undefined : decodeMessage(input.frame)?.kind,
       frameBytes: input.frame?.length ?? 0,
+      hash: hash.value,
     })
   }
 
