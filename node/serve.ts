@@ -44,6 +44,9 @@ export async function startServer(
   timing: Partial<ServerTiming> = {},
 ): Promise<Server> {
   const { name, listen, dataDir, durability } = settings
+  if (dataDir !== undefined && durability === 'memory') {
+    logger.warn({ dataDir }, 'durability is memory: nothing is kept in the data folder')
+  }
   const files = dataDir === undefined || durability === 'memory' ? undefined : openFiles(dataDir, ownerOf(settings))
   try {
     const machine = openMachine(settings, timing, files, logger)
