@@ -14,10 +14,10 @@ export function keyOf(n: number): string {
 }
 
 /** Values of the same length that differ from one to the next. */
-export const values: readonly string[] = Array.from({ length: 64 }, (_, i) => `${i}-`.padEnd(valueBytes, 'abcdefghij'))
+const texts: readonly string[] = Array.from({ length: 64 }, (_, i) => `${i}-`.padEnd(valueBytes, 'abcdefghij'))
 
 export function valueOf(n: number): string {
-  return values[n % values.length] ?? ''
+  return texts[n % texts.length] ?? ''
 }
 
 export function documentBytes(n: number): Uint8Array {

@@ -1,5 +1,5 @@
 import { assert } from './assert.ts'
-import { utf8Length, utf8Read, utf8Write } from './utf8.ts'
+import { isUtf8, utf8Length, utf8Read, utf8Write } from './utf8.ts'
 
 /** Thrown by `ByteReader` when bytes from outside are not what they claim to be. The decoder's door catches it; nobody else does. */
 export class Malformed extends Error {
@@ -48,12 +48,7 @@ export class ByteWriter {
   uint(value: number): void {
     assert(Number.isSafeInteger(value) && value >= 0, () => `not an unsigned integer: ${value}`)
     this.#reserve(8)
-    let rest = value
-    while (rest >= 0x80) {
-      this.#bytes[this.#length++] = (rest % 0x80) | 0x80
-      rest = Math.floor(rest / 0x80)
-    }
-    this.#bytes[this.#length++] = rest
+    this.#length = putUint(this.#bytes, this.#length, value)
   }
 
   /** An IEEE 754 double, eight bytes; NaN is canonical, the sign of zero is kept. */
@@ -186,6 +181,21 @@ export class ByteReader {
     return text
   }
 
+  /** Passes over bytes behind their length. */
+  skipBlob(): void {
+    const length = this.uint()
+    this.#need(length)
+    this.#at += length
+  }
+
+  /** Passes over a text, which is checked as if it were read. */
+  skipText(): void {
+    const length = this.uint()
+    this.#need(length)
+    if (!isUtf8(this.#bytes, this.#at, this.#at + length)) throw new Malformed('text is not UTF-8')
+    this.#at += length
+  }
+
   /** A count of things of at least `bytesEach` bytes each: one that can't fit in what remains is refused before anything is allocated. */
   count(bytesEach = 1): number {
     const count = this.uint()
@@ -220,6 +230,16 @@ export function getU32(bytes: Uint8Array, offset: number): number {
       ((bytes[offset + 3] as number) << 24)) >>>
     0
   )
+}
+
+/** Writes a whole number from 0 to 2^53 - 1 at `offset`, where there is room for it; returns the offset behind it. */
+export function putUint(target: Uint8Array, offset: number, value: number): number {
+  let at = offset
+  let rest = value
+  for (; rest > 0x7fff_ffff; rest = Math.floor(rest / 0x80)) target[at++] = (rest % 0x80) | 0x80
+  for (; rest >= 0x80; rest >>>= 7) target[at++] = (rest & 0x7f) | 0x80
+  target[at++] = rest
+  return at
 }
 
 /** How many bytes `ByteWriter.uint` takes for `value`. */

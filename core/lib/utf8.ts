@@ -39,8 +39,41 @@ export function utf8Write(text: string, target: Uint8Array, offset: number): num
   return at
 }
 
+/** Whether `bytes[from, until)` are what `utf8Write` makes. */
+export function isUtf8(bytes: Uint8Array, from: number, until: number): boolean {
+  for (let at = from; at < until; ) {
+    const lead = bytes[at] as number
+    if (lead < 0x80) at += 1
+    else {
+      const length = lengthAt(lead)
+      if (at + length > until || readPoint(bytes, at, lead, length) < 0) return false
+      at += length
+    }
+  }
+  return true
+}
+
 /** The text of `bytes[from, until)`, or `undefined` where they are not what `utf8Write` makes. */
 export function utf8Read(bytes: Uint8Array, from: number, until: number): string | undefined {
+  return readAscii(bytes, from, until) ?? readAny(bytes, from, until)
+}
+
+/** One list for each length, used again and again: growing one for each text would cost more than reading it. */
+const asciiUnits = Array.from({ length: 129 }, (_, length) => new Array<number>(length).fill(0))
+
+/** Most texts are short and ASCII alone; undefined for any other. */
+function readAscii(bytes: Uint8Array, from: number, until: number): string | undefined {
+  const units = asciiUnits[until - from]
+  if (units === undefined) return undefined
+  for (let i = 0; i < units.length; i++) {
+    const unit = bytes[from + i] as number
+    if (unit >= 0x80) return undefined
+    units[i] = unit
+  }
+  return String.fromCharCode.apply(undefined, units)
+}
+
+function readAny(bytes: Uint8Array, from: number, until: number): string | undefined {
   const chunks: string[] = []
   const units: number[] = []
   let at = from
@@ -50,7 +83,7 @@ export function utf8Read(bytes: Uint8Array, from: number, until: number): string
       units.push(lead)
       at += 1
     } else {
-      const length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2
+      const length = lengthAt(lead)
       const point = at + length <= until ? readPoint(bytes, at, lead, length) : -1
       if (point < 0) return undefined
       if (point >= 0x10000) units.push(0xd800 + ((point - 0x10000) >> 10), 0xdc00 + ((point - 0x10000) & 0x3ff))
@@ -61,6 +94,10 @@ export function utf8Read(bytes: Uint8Array, from: number, until: number): string
   }
   if (chunks.length === 0) return String.fromCharCode(...units)
   return chunks.join('') + String.fromCharCode(...units)
+}
+
+function lengthAt(lead: number): number {
+  return lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2
 }
 
 const smallest = [0, 0, 0x80, 0x800, 0x10000]

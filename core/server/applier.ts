@@ -1,5 +1,6 @@
+import { ByteReader } from '../lib/bytes.ts'
 import type { Index } from '../wire/ids.ts'
-import { payloadsOf, type Run } from '../wire/run.ts'
+import type { Run } from '../wire/run.ts'
 import type { Checkpoints } from './checkpoints.ts'
 import type { ClientStreams } from './client-streams.ts'
 import type { ServerCore } from './core.ts'
@@ -53,7 +54,8 @@ export class Applier {
     this.#core.clock.observe(run.stampMs, this.#core.now)
     this.#maker.noteApplied(run.bytes.length)
     if (run.kind === 'data') {
-      for (const [index, payload] of payloadsOf(run)) this.#apply(index, run.stampMs, payload)
+      const reader = new ByteReader(run.bytes)
+      for (let i = 0; i < run.count; i++) this.#apply(run.firstIndex + i, run.stampMs, reader.blob())
     } else {
       this.#core.state.noteApplied(run.firstIndex, run.stampMs)
       this.#checkpoints.applied(run.firstIndex)

@@ -7,7 +7,8 @@ import type { ServerCore } from './core.ts'
 export class Proposals {
   readonly #core: ServerCore
   #payloads: Uint8Array[] = []
-  #bytes = 0
+  /** Bytes that may still be taken in this turn; undefined before the first. */
+  #room: number | undefined
 
   constructor(core: ServerCore) {
     this.#core = core
@@ -17,13 +18,15 @@ export class Proposals {
   add(payload: Uint8Array): boolean {
     const { replica, options } = this.#core
     if (replica === undefined || !this.#core.serves) return false
-    if (replica.uncommittedBytes + this.#bytes + payload.length > options.limits.uncommittedBytesMax) return false
+    this.#room ??= options.limits.uncommittedBytesMax - replica.uncommittedBytes
+    if (payload.length > this.#room) return false
     this.#payloads.push(payload)
-    this.#bytes += payload.length
+    this.#room -= payload.length
     return true
   }
 
   turn(): void {
+    this.#room = undefined
     if (this.#payloads.length === 0) return
     const core = this.#core
     const stampMs = core.clock.at(core.now)
@@ -34,6 +37,6 @@ export class Proposals {
 
   clear(): void {
     this.#payloads = []
-    this.#bytes = 0
+    this.#room = undefined
   }
 }

@@ -3,6 +3,7 @@ import type { Answer, Query } from '../wire/command.ts'
 import type { ClientIndex, Index } from '../wire/ids.ts'
 import type { Result } from '../wire/message.ts'
 import { resultAt } from './client-table.ts'
+import { deltasIn } from './delta-log.ts'
 import type { StateParts } from './state-parts.ts'
 
 /**
@@ -15,7 +16,7 @@ export function answerQuery(parts: StateParts, query: Query): Answer {
       const entry = parts.documents.get(query)
       if (entry === undefined) return { kind: 'absent', index }
       const { birth, version, base, deltas } = entry
-      return { kind: 'document', index, birth, version, base, deltas }
+      return { kind: 'document', index, birth, version, base, deltas: deltasIn(deltas) }
     }
     case 'list': {
       const { listKeysMax, listBytesMax } = parts.limits

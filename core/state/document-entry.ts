@@ -5,8 +5,10 @@ import type { RefusalCode } from '../refusal.ts'
 import { decodeDelta } from '../wire/delta-codec.ts'
 import { decodeGraph, encodeGraph } from '../wire/graph-codec.ts'
 import type { Index } from '../wire/ids.ts'
+import { isSurelyPlain } from '../wire/plain-delta.ts'
 import { type Delta, type Graph, isAtom, isRef, type NodeKind, type Operation } from '../wire/value.ts'
 import { collectGarbage } from './collect.ts'
+import { type DeltaLog, deltasIn, emptyLog, withDelta } from './delta-log.ts'
 import { foldDocument } from './fold.ts'
 import { applyDelta } from './graph-change.ts'
 import type { StateLimits } from './limits.ts'
@@ -20,7 +22,7 @@ export interface DocumentEntry {
   readonly birth: Index
   readonly version: Index
   readonly base: Uint8Array
-  readonly deltas: readonly Uint8Array[]
+  readonly deltas: DeltaLog
   readonly deltaBytes: number
   /** The id of the root node, or -1 when the root is an atom. */
   readonly rootNode: number
@@ -31,7 +33,6 @@ export interface DocumentEntry {
 }
 
 const scratch = new Hash64()
-const none: readonly Uint8Array[] = []
 
 /** A new document from its encoded graph, or why there can't be one. */
 export function createEntry(value: Uint8Array, index: Index, limits: StateLimits): DocumentEntry | RefusalCode {
@@ -40,6 +41,21 @@ export function createEntry(value: Uint8Array, index: Index, limits: StateLimits
   if (graph === undefined) return 'BAD_OPERATION'
   collectGarbage(graph)
   return foldedEntry(graph, index, index, limits)
+}
+
+/**
+ * The document after a delta that is kept as it is, without a look at the document or at what the delta says; undefined
+ * when the delta may not be such a one.
+ */
+export function extendEntry(
+  entry: DocumentEntry,
+  bytes: Uint8Array,
+  index: Index,
+  limits: StateLimits,
+): DocumentEntry | undefined {
+  const total = entry.base.length + entry.deltaBytes + bytes.length
+  if (total > limits.documentBytesMax || !isSurelyPlain(bytes, entry.rootNode, entry.rootKind)) return undefined
+  return appendDelta(entry, bytes, index, limits)
 }
 
 /** The document after a delta, or why it is refused. Results of the delta's operations go to `results`. */
@@ -55,7 +71,7 @@ export function changeEntry(
   if (total <= limits.documentBytesMax && isPlain(entry.rootNode, entry.rootKind, delta)) {
     return appendDelta(entry, bytes, index, limits)
   }
-  const graph = foldDocument(entry.base, entry.deltas)
+  const graph = foldDocument(entry.base, deltasIn(entry.deltas))
   const refusal = applyDelta(graph, delta, limits.documentBytesMax, results)
   return refusal ?? foldedEntry(graph, entry.birth, index, limits)
 }
@@ -78,15 +94,19 @@ export function restoreEntry(
 ): DocumentEntry {
   const root = rootOf(decodeGraph(base))
   let deltaBytes = 0
+  let log = emptyLog
   scratch.reset().bytes(base).finish()
   for (const delta of deltas) {
-    if (!isPlain(root.rootNode, root.rootKind, decodeDelta(delta))) throw new Malformed('a delta should be folded')
+    const isKept =
+      isSurelyPlain(delta, root.rootNode, root.rootKind) || isPlain(root.rootNode, root.rootKind, decodeDelta(delta))
+    if (!isKept) throw new Malformed('a delta should be folded')
     deltaBytes += delta.length
+    log = withDelta(log, delta)
     scratch.bytes(delta).finish()
   }
   if (base.length + deltaBytes > limits.documentBytesMax) throw new Malformed('a document is too large')
   const chain = { chainLow: scratch.low, chainHigh: scratch.high }
-  const entry = { birth, version, base, deltas, deltaBytes, ...root, ...chain }
+  const entry = { birth, version, base, deltas: log, deltaBytes, ...root, ...chain }
   if (mustFold(entry, limits)) throw new Malformed('a document should have been folded')
   return entry
 }
@@ -137,8 +157,7 @@ function appendDelta(entry: DocumentEntry, bytes: Uint8Array, index: Index, limi
     birth: entry.birth,
     version: index,
     base: entry.base,
-    // A copy: the payload is part of a far larger buffer, which the document must not keep alive.
-    deltas: [...entry.deltas, bytes.slice()],
+    deltas: withDelta(entry.deltas, bytes),
     deltaBytes: entry.deltaBytes + bytes.length,
     rootNode: entry.rootNode,
     rootKind: entry.rootKind,
@@ -146,14 +165,14 @@ function appendDelta(entry: DocumentEntry, bytes: Uint8Array, index: Index, limi
     chainHigh: scratch.high,
   }
   if (!mustFold(appended, limits)) return appended
-  const graph = foldDocument(appended.base, appended.deltas)
+  const graph = foldDocument(appended.base, deltasIn(appended.deltas))
   const folded = foldedEntry(graph, entry.birth, index, limits)
   assert(typeof folded === 'object', 'a fold of plain deltas is never larger than they are')
   return folded
 }
 
 function mustFold(entry: DocumentEntry, limits: StateLimits): boolean {
-  if (entry.deltas.length >= limits.deltasMax) return true
+  if (entry.deltas.count >= limits.deltasMax) return true
   return entry.deltaBytes > Math.max(limits.deltaBytesMin, entry.base.length)
 }
 
@@ -162,7 +181,7 @@ function foldedEntry(graph: Graph, birth: Index, version: Index, limits: StateLi
   if (base.length > limits.documentBytesMax) return 'TOO_LARGE'
   const { rootNode, rootKind } = rootOf(graph)
   const { low, high } = scratch.reset().bytes(base).finish()
-  return { birth, version, base, deltas: none, deltaBytes: 0, rootNode, rootKind, chainLow: low, chainHigh: high }
+  return { birth, version, base, deltas: emptyLog, deltaBytes: 0, rootNode, rootKind, chainLow: low, chainHigh: high }
 }
 
 function rootOf(graph: Graph): { readonly rootNode: number; readonly rootKind: NodeKind | 'atom' } {

@@ -52,10 +52,9 @@ export class DocumentStore {
     return this.#spaces.get(space)?.version ?? 0
   }
 
-  /** Puts a document that was created or changed at `index`. */
-  put(name: DocumentKey, entry: DocumentEntry, index: Index): void {
+  /** Puts a document that was created or changed at `index`; `before` is what is there. */
+  put(name: DocumentKey, before: DocumentEntry | undefined, entry: DocumentEntry, index: Index): void {
     assert(entry.version === index, 'a document has the version of its last change')
-    const before = this.#documents.get(name)
     const space = before?.birth === entry.birth ? name.space : this.#changeSpace(name.space, before ? 0 : 1, index)
     this.#replace(name, before, entry)
     this.#documents.set(before === undefined ? { space, key: name.key } : name, entry)

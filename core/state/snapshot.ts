@@ -153,8 +153,8 @@ function* writeDocuments(writer: ByteWriter, view: SnapshotView): Generator<void
     writer.uint(entry.birth)
     writer.uint(entry.version)
     writer.blob(entry.base)
-    writer.uint(entry.deltas.length)
-    for (const delta of entry.deltas) writer.blob(delta)
+    writer.uint(entry.deltas.count)
+    writer.raw(entry.deltas.bytes.subarray(0, entry.deltas.length))
     yield
   }
 }

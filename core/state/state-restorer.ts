@@ -130,7 +130,7 @@ export class StateRestorer<State> {
     if (birth > version) throw new Malformed('a document changed before it was born')
     const base = reader.blob(this.#parts.limits.documentBytesMax).slice()
     const deltas: Uint8Array[] = []
-    for (let left = reader.count(); left > 0; left--) deltas.push(reader.blob().slice())
+    for (let left = reader.count(); left > 0; left--) deltas.push(reader.blob())
     const entry = restoreEntry(birth, version, base, deltas, this.#parts.limits)
     this.#parts.documents.restoreDocument({ space: this.#space, key }, entry)
     this.#lastKey = key

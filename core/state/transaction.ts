@@ -2,7 +2,7 @@ import type { RefusalCode } from '../refusal.ts'
 import type { DocumentKey, Outcome, Transaction, Write } from '../wire/command.ts'
 import type { Index } from '../wire/ids.ts'
 import { type Delta, isPositional } from '../wire/value.ts'
-import { changeEntry, createEntry, type DocumentEntry, deltaOf } from './document-entry.ts'
+import { changeEntry, createEntry, type DocumentEntry, deltaOf, extendEntry } from './document-entry.ts'
 import type { DocumentStore } from './document-store.ts'
 import type { StateLimits } from './limits.ts'
 
@@ -87,7 +87,7 @@ class TransactionRun {
 
   commit(): void {
     for (const { name, before, after } of this.#pending) {
-      if (after !== undefined) this.#store.put(name, after, this.#index)
+      if (after !== undefined) this.#store.put(name, before, after, this.#index)
       else if (before !== undefined) this.#store.remove(name, this.#index)
     }
   }
@@ -99,6 +99,8 @@ class TransactionRun {
     if (current === undefined || (write.birth !== 0 && write.birth !== current.birth)) return 'GONE'
     if (write.kind === 'delete') return undefined
     if (write.delta.length > this.#limits.documentBytesMax) return 'TOO_LARGE'
+    const extended = extendEntry(current, write.delta, this.#index, this.#limits)
+    if (extended !== undefined) return extended
     const delta = deltaOf(write.delta)
     if (delta === undefined || !this.#mayApply(write, current, delta)) return 'BAD_OPERATION'
     return changeEntry(current, write.delta, delta, this.#index, this.#limits, this.results)

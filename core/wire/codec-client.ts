@@ -15,7 +15,7 @@ import {
   uint,
 } from './codec-fields.ts'
 import { group, history, type MessageFields, refusal } from './codec-peer.ts'
-import type { Answer, Outcome, Query } from './command.ts'
+import type { Answer, Query } from './command.ts'
 import {
   nonceBytes,
   readAnswer,
@@ -41,7 +41,16 @@ const client = positive<ClientIndex>()
 const number = positive()
 const query: Field<Query> = { write: writeQuery, read: readQuery }
 const answer: Field<Answer> = { write: writeAnswer, read: readAnswer }
-const outcome: Field<Outcome> = { write: writeOutcome, read: readOutcome }
+
+/** By hand: a leader writes one for each commit. */
+const result: Field<Result> = {
+  write(writer, value) {
+    number.write(writer, value.number)
+    writer.uint(value.index)
+    writeOutcome(writer, value.outcome)
+  },
+  read: (reader) => ({ number: number.read(reader), index: reader.uint(), outcome: readOutcome(reader) }),
+}
 
 export const clientFields: MessageFields<ClientMessage> = {
   register: { nonce: fixed(nonceBytes) },
@@ -58,7 +67,7 @@ const deliveries = ['register', 'attach', 'request', 'read', 'keepalive'] as con
 export const serverFields: MessageFields<ServerMessage> = {
   registered: { client },
   attached: { client, expected: number, credits: uint },
-  results: { results: list(record<Result>({ number, index: uint, outcome }), 3) },
+  results: { results: list(result, 3) },
   answers: { answers: list(record<{ readonly read: number; readonly answer: Answer }>({ read: uint, answer }), 3) },
   resend: { expected: number },
   refused: { code: refusal, what: oneOf(deliveries), read: uint, leader: text },

@@ -76,11 +76,13 @@ assert(codecByKind.size === Object.keys(fieldsByKind).length, 'a kind of message
 export function encodeMessage(message: Message): Uint8Array {
   const codec = codecByKind.get(message.kind)
   assert(codec !== undefined && makesSense(message), () => `a message that can't be sent: ${message.kind}`)
-  const writer = new ByteWriter(sizeHint(message))
+  const carried = carriedBytes(message)
+  const writer = new ByteWriter(carried + 64)
   writer.u8(codec.type)
   const values = message as unknown as Readonly<Record<string, unknown>>
   for (const [name, field] of codec.fields) field.write(writer, values[name])
-  return writer.take()
+  // The room was counted: a copy of exactly the length would cost as much again as the message.
+  return carried > copiedBytesMax ? writer.view() : writer.take()
 }
 
 /** The message, sharing the frame's bytes; `undefined` when the frame is not one. This is the door that catches `Malformed`. */
@@ -111,11 +113,15 @@ function makesSense(message: Message): boolean {
   return first === undefined || first.firstIndex === message.prevIndex + 1
 }
 
-/** Room for the bytes a message carries along, so that its writer need not grow. */
-function sizeHint(message: Message): number {
-  let bytes = 64
+/** From how many carried bytes on a message keeps the little room that it did not need. */
+const copiedBytesMax = 4096
+
+/** Room for what a message carries along, so that its writer need not grow. */
+function carriedBytes(message: Message): number {
+  let bytes = 0
   if (message.kind === 'append') for (const run of message.runs) bytes += run.bytes.length + 40
   else if (message.kind === 'requests') for (const command of message.commands) bytes += command.length + 4
-  else if (message.kind === 'snapshot-chunk') bytes += message.bytes.length
+  else if (message.kind === 'snapshot-chunk') bytes = message.bytes.length
+  else if (message.kind === 'results') bytes = message.results.length * 16
   return bytes
 }

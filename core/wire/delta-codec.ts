@@ -30,6 +30,11 @@ const operationKinds = [
   'replace-root',
 ] as const satisfies readonly Operation['kind'][]
 
+/** The byte that says which operation follows. */
+export function operationByte(kind: Operation['kind']): number {
+  return operationKinds.indexOf(kind)
+}
+
 /** Shared, for a buffer per delta would cost more than writing a small one. */
 const writer = new ByteWriter(4096)
 

@@ -46,9 +46,9 @@ export function cutRun(run: Run, from: Index, upTo: Index): Run {
   const last = Math.min(upTo, lastIndexOf(run))
   assert(first <= last, 'a cut run is empty')
   const reader = new ByteReader(run.bytes)
-  for (let index = run.firstIndex; index < first; index++) reader.blob()
+  for (let index = run.firstIndex; index < first; index++) reader.skipBlob()
   const begin = reader.offset
-  for (let index = first; index <= last; index++) reader.blob()
+  for (let index = first; index <= last; index++) reader.skipBlob()
   return { ...run, firstIndex: first, count: last - first + 1, bytes: run.bytes.subarray(begin, reader.offset) }
 }
 
@@ -73,7 +73,7 @@ export function readRun(reader: ByteReader): Run {
   if (firstIndex < 1 || term < 1 || count < 1) throw new Malformed('run is empty or out of range')
   if (kind !== 'data' && count !== 1) throw new Malformed('run of this kind has one entry')
   const payloads = new ByteReader(bytes)
-  for (let i = 0; i < count; i++) payloads.blob()
+  for (let i = 0; i < count; i++) payloads.skipBlob()
   payloads.end()
   return { kind, firstIndex, term, stampMs, count, bytes }
 }

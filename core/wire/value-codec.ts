@@ -108,6 +108,32 @@ export function readValue(reader: ByteReader): DeltaValue {
   }
 }
 
+/** Passes over a primitive as `readValue` would read it; false when something else is there. Throws `Malformed`. */
+export function skipPrimitive(reader: ByteReader): boolean {
+  switch (reader.u8()) {
+    case tag.undefined:
+    case tag.null:
+    case tag.false:
+    case tag.true:
+    case tag.nan:
+      return true
+    case tag.whole:
+      reader.uint()
+      return true
+    case tag.negative:
+      readNegative(reader)
+      return true
+    case tag.double:
+      readDouble(reader)
+      return true
+    case tag.text:
+      reader.skipText()
+      return true
+    default:
+      return false
+  }
+}
+
 export function readAtom(reader: ByteReader): Atom {
   const value = readValue(reader)
   if (!isAtom(value)) throw new Malformed('a reference where none may be')
