@@ -27,6 +27,7 @@ export function onAppend(state: ReplicaState, from: ServerId, append: Append, no
 export function onHeartbeat(state: ReplicaState, from: ServerId, heartbeat: Heartbeat, now: Millis): void {
   hearLeader(state, from, now)
   state.commitTo(Math.min(heartbeat.commit, state.log.lastIndex))
+  endRepair(state, state.commit)
   if (heartbeat.round === 0) return
   const { term } = state
   state.sendWhenSworn(from, {
@@ -94,14 +95,14 @@ function appendWhatIsNew(state: ReplicaState, run: Run): void {
 
 /**
  * The log is whole again once it holds everything this server may have acknowledged: all that a leader of a later term
- * has committed, or, under the same leader, everything up to the last index it may have acknowledged to it.
+ * has committed, or, under the same leader, everything up to the last index it may have acknowledged to it. `match`:
+ * how far the log is known to agree with the leader's.
  */
 function endRepair(state: ReplicaState, match: Index): void {
   const { damage } = state
-  if (damage === undefined || state.log.termAt(state.commit) !== state.term) return
-  if (state.term === damage.term && match < damage.upTo) return
-  state.damage = undefined
-  state.effects.push({ kind: 'repaired', index: state.commit })
+  if (damage === undefined) return
+  const isWhole = state.term === damage.term ? match >= damage.upTo : state.log.termAt(state.commit) === state.term
+  if (isWhole) state.endRepair()
 }
 
 function acknowledge(state: ReplicaState, from: ServerId, append: Append, match: Index): void {

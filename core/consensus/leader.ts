@@ -42,6 +42,8 @@ export function becomeLeader(state: ReplicaState, now: Millis): void {
  * it for the old.
  */
 export function standAlone(state: ReplicaState, address: string, now: Millis): void {
+  // What was damaged and can't be repaired from others any more is lost with them.
+  if (state.damage !== undefined) state.endRepair()
   state.enterTerm(state.term + 1, state.id)
   becomeLeader(state, now)
   const alone = makeMembers([state.id], [], [], [[state.id, address]])
@@ -115,13 +117,17 @@ export function onHeartbeatAck(state: ReplicaState, from: ServerId, ack: Heartbe
   const progress = heard(state, from, ack, now)
   if (progress === undefined) return
   progress.probeSent = false
-  if (progress.match < state.log.lastIndex) progress.nudged = true
+  if (ack.repairing || progress.match < state.log.lastIndex) progress.nudged = true
+  if (progress.match > state.commit) advanceCommit(state, now)
 }
 
-/** The member installed a snapshot, or turned out not to need one. */
-export function onSnapshotInstalled(state: ReplicaState, from: ServerId, index: Index, now: Millis): void {
+/**
+ * The member installed a snapshot, or turned out not to need one. It says what it holds durably, and what counts, when
+ * it answers the next append.
+ */
+export function onSnapshotInstalled(state: ReplicaState, from: ServerId, index: Index): void {
   const progress = state.role.kind === 'leader' ? state.role.progress.get(from) : undefined
-  if (progress !== undefined) onAccepted(state, progress, Math.min(index, state.log.lastIndex), now)
+  if (progress?.state === 'snapshot') progress.becomeProbe(Math.min(index, state.log.lastIndex) + 1)
 }
 
 /** The snapshot did not arrive: ask again where the member stands. */
@@ -197,7 +203,7 @@ function matchOf(state: ReplicaState, role: LeaderRole, id: ServerId): Index {
  * that has the whole log takes over at once.
  */
 function leave(state: ReplicaState, role: LeaderRole, now: Millis): void {
-  const heir = state.members.voters.find((id) => role.progress.get(id)?.match === state.log.lastIndex)
+  const heir = state.members.voters.find((id) => matchOf(state, role, id) === state.log.lastIndex)
   if (heir !== undefined) state.sendWhenSworn(heir, { kind: 'timeout-now', term: state.term })
   state.becomeFollower(undefined, now)
 }

@@ -4,8 +4,8 @@ import { isServerId, nameOf, type ServerId, type ServerName } from '../wire/ids.
 /**
  * Who replicates the log. While `outgoing` is not empty the configuration is *joint* (thesis, section 4.3): every
  * decision then needs a majority of `voters` and a majority of `outgoing`.
- * Invariant: each list is sorted and without duplicates; a learner is in neither other list; every member has an
- * address.
+ * Invariant: each list is sorted and without duplicates; a learner is no voter, but may be outgoing: it learns on when
+ * the joint configuration ends; every member has an address.
  */
 export interface Members {
   readonly voters: readonly ServerId[]
@@ -47,7 +47,7 @@ export function makeMembers(
 ): Members {
   const voting = sorted(voters)
   const leaving = sorted(outgoing)
-  const learning = sorted(learners).filter((id) => !voting.includes(id) && !leaving.includes(id))
+  const learning = sorted(learners).filter((id) => !voting.includes(id))
   const kept = [...addresses].filter(([id]) => voting.includes(id) || leaving.includes(id) || learning.includes(id))
   kept.sort(([a], [b]) => (a < b ? -1 : 1))
   return { voters: voting, outgoing: leaving, learners: learning, addresses: new Map(kept) }

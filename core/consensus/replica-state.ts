@@ -176,8 +176,13 @@ export class ReplicaState {
     return this.role.kind === 'follower' ? this.role.leader : undefined
   }
 
+  /**
+   * A voter of the last configuration that is known to be committed may be needed, even if a later one leaves it out:
+   * it may be the only one to hold that later one (thesis, section 4.2.2).
+   */
   canCampaign(): boolean {
-    return this.damage === undefined && isVoter(this.members, this.id)
+    if (this.damage !== undefined) return false
+    return isVoter(this.members, this.id) || isVoter(this.membersAt(this.#commit), this.id)
   }
 
   randomElectionMs(): number {
@@ -214,6 +219,7 @@ export class ReplicaState {
     this.durableIndex = Math.min(this.durableIndex, run.firstIndex - 1)
     for (const pending of this.#appended) pending.upTo = Math.min(pending.upTo, run.firstIndex - 1)
     this.#appended.push({ ticket: this.stable.written, upTo: lastIndexOf(run) })
+    this.#noteDurable()
     if (this.membersIndex >= run.firstIndex) this.#dropConfigurations(run.firstIndex)
     this.#noteConfiguration(run)
   }
@@ -225,17 +231,22 @@ export class ReplicaState {
     this.stable.noteCommit(index)
   }
 
-  /** Replaces log and configuration by what an installed snapshot covers. */
+  /**
+   * Takes in what an installed snapshot covers. Entries behind it stay if the log agrees with it (Raft paper, section
+   * 7): they may have been acknowledged since the snapshot was sent.
+   */
   installSnapshot(index: Index, term: Term, stampMs: number, members: Members): void {
     assert(index > this.#commit, 'a snapshot would undo what is committed')
-    this.log.reset(index, term, stampMs)
-    this.stable.reset(index, term)
-    this.#appended = [{ ticket: this.stable.written, upTo: index }]
-    this.durableIndex = 0
-    this.#commit = index
-    this.stable.noteCommit(index)
-    this.#configurations = [{ index, members }]
-    this.effects.push({ kind: 'members', index, members })
+    if (this.log.termAt(index) === term) {
+      this.commitTo(index)
+      this.compact(index)
+    } else this.#replaceLog(index, term, stampMs, members)
+    if (this.role.kind === 'candidate' && !this.canCampaign()) this.#giveUpCandidacy()
+  }
+
+  endRepair(): void {
+    this.damage = undefined
+    this.effects.push({ kind: 'repaired', index: this.#commit })
   }
 
   compact(index: Index): void {
@@ -270,9 +281,7 @@ export class ReplicaState {
    * Storage made progress: releases what waited for it. Of several accepted appends to one leader the last says it all.
    */
   storageProgressed(): void {
-    while (this.#appended.length > 0 && (this.#appended[0] as { ticket: number }).ticket <= this.stable.durable) {
-      this.durableIndex = Math.max(this.durableIndex, (this.#appended.shift() as { upTo: Index }).upTo)
-    }
+    this.#noteDurable()
     if (this.#held.length === 0) return
     const released = this.#held.filter((held) => held.ticket <= this.stable.durable)
     this.#held = this.#held.filter((held) => held.ticket > this.stable.durable)
@@ -281,9 +290,29 @@ export class ReplicaState {
     })
   }
 
+  #replaceLog(index: Index, term: Term, stampMs: number, members: Members): void {
+    this.log.reset(index, term, stampMs)
+    this.stable.reset(index, term)
+    this.#appended = [{ ticket: this.stable.written, upTo: index }]
+    this.durableIndex = 0
+    this.#commit = index
+    this.stable.noteCommit(index)
+    this.#configurations = [{ index, members }]
+    this.effects.push({ kind: 'members', index, members })
+  }
+
+  #giveUpCandidacy(): void {
+    this.role = { kind: 'follower', leader: undefined }
+    this.effects.push({ kind: 'role' })
+  }
+
   #sendAfter(ticket: number, to: ServerId, message: PeerMessage): void {
+    const held = { ticket, to, message }
+    const last = this.#held.at(-1)
     if (this.stable.durable >= ticket) this.send(to, message)
-    else this.#held.push({ ticket, to, message })
+    else if (last !== undefined && last.ticket === ticket && this.#isSurpassed(last, held))
+      this.#held[this.#held.length - 1] = held
+    else this.#held.push(held)
   }
 
   #isSurpassed(held: HeldMessage, next: HeldMessage | undefined): boolean {
@@ -293,8 +322,15 @@ export class ReplicaState {
     return (
       next.message.kind === 'append-ack' &&
       next.message.term === message.term &&
+      next.message.round >= message.round &&
       (next.message.match ?? -1) >= message.match
     )
+  }
+
+  #noteDurable(): void {
+    while (this.#appended.length > 0 && (this.#appended[0] as { ticket: number }).ticket <= this.stable.durable) {
+      this.durableIndex = Math.max(this.durableIndex, (this.#appended.shift() as { upTo: Index }).upTo)
+    }
   }
 
   #noteConfiguration(run: Run): void {

@@ -208,8 +208,8 @@ export class Replica {
     this.#state.installSnapshot(index, term, stampMs, members)
   }
 
-  snapshotInstalled(on: ServerId, index: Index, now: Millis): void {
-    onSnapshotInstalled(this.#state, on, index, now)
+  snapshotInstalled(on: ServerId, index: Index): void {
+    onSnapshotInstalled(this.#state, on, index)
   }
 
   snapshotLost(to: ServerId): void {

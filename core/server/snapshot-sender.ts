@@ -129,7 +129,7 @@ export class SnapshotSender {
     const { replica, now } = this.#core
     if (replica === undefined || ack.term !== replica.term || ack.index !== transfer.source.index) return
     if (ack.done) {
-      replica.snapshotInstalled(transfer.to, ack.index, now)
+      replica.snapshotInstalled(transfer.to, ack.index)
       this.#core.emit({ kind: 'snapshot-sent', index: ack.index, to: transfer.to })
       this.#giveUp(transfer, 'done')
       return
