@@ -44,6 +44,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   sim: ['core'],
   scenarios: ['core', 'sim'],
   bench: ['core', 'transports', 'node', 'http', 'examples', 'sim'],
+  scripts: ['core'],
 }
 
 /** The folders of core from left to right; those of one rank don't know one another. Files at the root of core stand left of all. */
