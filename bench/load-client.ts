@@ -7,7 +7,7 @@ import type { Cluster } from '../node/cluster.ts'
 import { connect } from '../node/connect.ts'
 import { type Beat, type HostEffect, MachineHost } from '../node/machine-host.ts'
 import { TcpTransport } from '../transports/tcp/tcp-transport.ts'
-import { createDocuments, keyOf, loadDocuments, loadSpace, setField, valueOf } from './load-documents.ts'
+import { createDocuments, keyOf, loadDocuments, loadSpace, setField, textOf } from './load-documents.ts'
 import { LoadDriver, type Submitter } from './load-driver.ts'
 import type { FromClient, ToClient } from './load-protocol.ts'
 import { endWithParent, usedBy } from './process-side.ts'
@@ -92,7 +92,7 @@ class PromiseClient implements Submitter {
 
   async #commit(slot: number, n: number): Promise<void> {
     const key = keyOf((n * 7) % loadDocuments)
-    const ops = [{ op: 'set', path: ['field'], value: valueOf(n) }] as const
+    const ops = [{ op: 'set', path: ['field'], value: textOf(n) }] as const
     await this.#cluster.documents.transact([{ space: loadSpace, key, ops }])
     this.onSettled(slot)
   }

@@ -16,12 +16,12 @@ export function keyOf(n: number): string {
 /** Values of the same length that differ from one to the next. */
 const texts: readonly string[] = Array.from({ length: 64 }, (_, i) => `${i}-`.padEnd(valueBytes, 'abcdefghij'))
 
-export function valueOf(n: number): string {
+export function textOf(n: number): string {
   return texts[n % texts.length] ?? ''
 }
 
 export function documentBytes(n: number): Uint8Array {
-  const fields = new Map([['field', valueOf(n)]])
+  const fields = new Map([['field', textOf(n)]])
   return encodeGraph({ nodes: new Map([[0, { kind: 'record', fields }]]), root: ref(0), nextNode: 1 })
 }
 
@@ -29,7 +29,7 @@ export function documentBytes(n: number): Uint8Array {
 export function setBytes(n: number): Uint8Array {
   return encodeDelta({
     nodes: [],
-    operations: [{ kind: 'set', node: 'root', path: [], name: 'field', value: valueOf(n) }],
+    operations: [{ kind: 'set', node: 'root', path: [], name: 'field', value: textOf(n) }],
   })
 }
 

@@ -28,7 +28,7 @@ export interface StateLimits {
 export const stateLimits: StateLimits = {
   documentBytesMax: 1024 * 1024,
   deltasMax: 16,
-  deltaBytesMin: 512,
+  deltaBytesMin: 1024,
   clientsMax: 10_000,
   resultBytesMax: 64 * 1024,
   tombstonesMax: 10_000,

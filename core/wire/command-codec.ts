@@ -277,15 +277,14 @@ function writeTransaction(writer: ByteWriter, transaction: Transaction): void {
 }
 
 function readTransaction(reader: ByteReader): Transaction {
-  const after: number[] = []
-  for (let left = reader.count(); left > 0; left--) after.push(reader.uint())
-  const reads: ReadVersion[] = []
-  for (let left = reader.count(3); left > 0; left--) {
-    reads.push({ space: reader.text(), key: readOptionalText(reader), version: reader.uint() })
-  }
-  const writes: Write[] = []
-  for (let left = reader.count(4); left > 0; left--) writes.push(readWrite(reader))
+  const after = readList(reader, 1, (from) => from.uint())
+  const reads = readList(reader, 3, readReadVersion)
+  const writes = readList(reader, 4, readWrite)
   return { kind: 'transaction', after, reads, writes }
+}
+
+function readReadVersion(reader: ByteReader): ReadVersion {
+  return { space: reader.text(), key: readOptionalText(reader), version: reader.uint() }
 }
 
 function writeWrite(writer: ByteWriter, write: Write): void {
@@ -322,6 +321,17 @@ function readWrite(reader: ByteReader): Write {
     default:
       return unreachable(kind)
   }
+}
+
+const none: readonly never[] = []
+
+/** Most lists of a request have no item or one: neither takes more room than it needs. */
+function readList<Item>(reader: ByteReader, bytesEach: number, read: (reader: ByteReader) => Item): readonly Item[] {
+  const count = reader.count(bytesEach)
+  if (count === 0) return none
+  const items = [read(reader)]
+  for (let left = count; left > 1; left--) items.push(read(reader))
+  return items
 }
 
 function readKind<Kind extends string>(reader: ByteReader, kinds: readonly Kind[]): Kind {
