@@ -13,7 +13,7 @@ export const fsyncFailure: ScenarioPlan = {
     return {
       ...scenario,
       faults,
-      expects: { 'fault-fsync-failure': 2, 'disk-fsyncFailed': 2, 'stopped-disk-failed': 2 },
+      expects: { 'fault-fsync-failure': 1, 'disk-fsyncFailed': 1, 'stopped-disk-failed': 1 },
     }
   },
 }

@@ -9,7 +9,7 @@ export const powerLossOfAll: ScenarioPlan = {
   draw: (dice) => {
     const scenario = lightScenario('power-loss-of-all', dice)
     // Slow syncs and small sectors: the last flush is under way when the power goes, and comes apart.
-    const disk = { ...simDiskDefaults, syncUsMin: 1_000, syncUsMax: 10_000 }
+    const disk = { ...simDiskDefaults, sectorBytes: dice.pick([64, 128, 512]), syncUsMin: 1_000, syncUsMax: 10_000 }
     const faults = inTurn(dice, scenario.durationMs, [2200, 3000], (atMs) => [
       { atMs, kind: 'power-loss', target: 'all', downMs: dice.intInclusive(50, 400) },
     ])

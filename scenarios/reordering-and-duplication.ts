@@ -22,7 +22,7 @@ export const reorderingAndDuplication: ScenarioPlan = {
       ...scenario,
       path,
       faults,
-      expects: { 'network-reordered': 200, 'network-duplicated': 200, 'network-lost': 20, 'fault-sever': 3 },
+      expects: { 'network-reordered': 30, 'network-duplicated': 200, 'network-lost': 20, 'fault-sever': 3 },
     }
   },
 }

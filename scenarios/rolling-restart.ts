@@ -10,6 +10,6 @@ export const rollingRestart: ScenarioPlan = {
     const faults = inTurn(dice, scenario.durationMs, [1600, 2200], (atMs, turn) => [
       { atMs, kind: 'shutdown', target: turn % 3, downMs: 400 },
     ])
-    return { ...scenario, durability, faults, expects: { 'fault-shutdown': 3, 'stopped-stopped': 3 } }
+    return { ...scenario, durability, faults, expects: { 'fault-shutdown': 2, 'stopped-stopped': 2 } }
   },
 }

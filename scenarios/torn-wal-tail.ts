@@ -8,7 +8,7 @@ export const tornWalTail: ScenarioPlan = {
   draw: (dice) => {
     const scenario = lightScenario('torn-wal-tail', dice)
     // Slow syncs keep a flush under way most of the time.
-    const disk = { ...simDiskDefaults, syncUsMin: 2_000, syncUsMax: 20_000 }
+    const disk = { ...simDiskDefaults, sectorBytes: dice.pick([64, 128, 512]), syncUsMin: 2_000, syncUsMax: 20_000 }
     const faults = inTurn(dice, scenario.durationMs, [900, 1500], (atMs) => [
       { atMs, kind: 'power-loss', target: dice.pick(['leader', 'follower']), downMs: dice.intInclusive(50, 600) },
     ])

@@ -51,7 +51,7 @@ function figures(sweep: Sweep, elapsedMs: number): string[] {
   const { delivered, simulatedMs, wallMs, repeated } = sweep
   const rate = Math.round((delivered * 1000) / Math.max(elapsedMs, 1))
   const each = Math.round((delivered * 1000) / Math.max(wallMs, 1))
-  const again = repeated === 0 ? [] : [`${counted(repeated, 'run')} repeated in another order of things`]
+  const again = repeated === 0 ? [] : [`${counted(repeated, 'run')} repeated, to the same end unless told otherwise`]
   return [
     `${grouped(delivered)} deliveries, ${grouped(rate)} a second (${grouped(each)} in each process); ${seconds(simulatedMs)} simulated in ${seconds(elapsedMs)}`,
     ...again,
