@@ -40,19 +40,31 @@ export class BenchGroup {
     this.servers = names.map((name, i) => {
       const given = { entropy: new Uint8Array(64).fill(i + 1), wallMs: 0, disk: undefined, listens: count > 1 }
       const limited = { ...defaultLimits, ...limits }
-      const options = { name, servers: addresses, durability: 'memory', timing: defaultTiming, limits: limited } as const
+      const options = {
+        name,
+        servers: addresses,
+        durability: 'memory',
+        timing: defaultTiming,
+        limits: limited,
+      } as const
       const opened = ServerMachine.open(options, given, 0)
       if ('refused' in opened) throw new Error(opened.text)
       return opened
     })
-    this.client = new ClientMachine({ addresses: [...addresses.values()], group: undefined }, new Uint8Array(32).fill(9))
+    this.client = new ClientMachine(
+      { addresses: [...addresses.values()], group: undefined },
+      new Uint8Array(32).fill(9),
+    )
     for (const [i, server] of this.servers.entries()) this.#addServer(`${names[i]}:1`, server)
     this.#clientPlace = this.#addClient()
     this.advance(() => this.servers.some((server) => server.core.serves))
   }
 
   get leader(): ServerMachine {
-    return must(this.servers.find((server) => server.core.serves), 'nobody leads')
+    return must(
+      this.servers.find((server) => server.core.serves),
+      'nobody leads',
+    )
   }
 
   submit(transaction: Transaction): void {
