@@ -5,7 +5,7 @@ import { Group, idOf, membersOf, termsOf, textRun } from './group.contract.ts'
 import type { ConsensusMessage } from './replica.ts'
 
 function append(term: Term, prev: readonly [Index, Term], commit: Index, ...runs: Run[]): ConsensusMessage {
-  return { kind: 'append', term, prevIndex: prev[0], prevTerm: prev[1], commit, round: 0, runs }
+  return { kind: 'append', term, prevIndex: prev[0], prevTerm: prev[1], commit, last: 1000, round: 0, runs }
 }
 
 /** The members entry of term 1, and then entries of these terms. */
@@ -131,6 +131,15 @@ describe('a server that lost a part of its log', () => {
       { match: 4, repairing: true },
       { match: 5, repairing: false },
     ])
+  })
+
+  test('is whole under the same leader once it holds all that the leader has, though it may have held more elsewhere', () => {
+    const group = damaged()
+    const bounded = append(2, [3, 2], 3, textRun(4, 2, ['y']))
+    group.receive('a', 'c', { ...bounded, last: 5 } as ConsensusMessage)
+    expect(group.replica('c').repairing).toBe(true)
+    group.receive('a', 'c', { ...append(2, [4, 2], 3), last: 4 } as ConsensusMessage)
+    expect(group.replica('c').repairing).toBe(false)
   })
 
   test('is whole under a later leader once that has committed an entry of its own, even if a heartbeat says so', () => {

@@ -27,7 +27,7 @@ export function onAppend(state: ReplicaState, from: ServerId, append: Append, no
 export function onHeartbeat(state: ReplicaState, from: ServerId, heartbeat: Heartbeat, now: Millis): void {
   hearLeader(state, from, now)
   state.commitTo(Math.min(heartbeat.commit, state.log.lastIndex))
-  endRepair(state, state.commit)
+  endRepair(state, state.commit, Number.POSITIVE_INFINITY)
   if (heartbeat.round === 0) return
   const { term } = state
   state.sendWhenSworn(from, {
@@ -80,7 +80,7 @@ function accept(state: ReplicaState, from: ServerId, append: Append, agreed: Ind
     match = lastIndexOf(run)
   }
   state.commitTo(Math.min(append.commit, match))
-  endRepair(state, match)
+  endRepair(state, match, append.last)
   acknowledge(state, from, append, match)
 }
 
@@ -95,13 +95,14 @@ function appendWhatIsNew(state: ReplicaState, run: Run): void {
 
 /**
  * The log is whole again once it holds everything this server may have acknowledged: all that a leader of a later term
- * has committed, or, under the same leader, everything up to the last index it may have acknowledged to it. `match`:
- * how far the log is known to agree with the leader's.
+ * has committed, or, under the same leader, everything up to the last index it may have acknowledged to it, which is
+ * none beyond `last`, where the leader's own log ends. `match`: how far the log is known to agree with the leader's.
  */
-function endRepair(state: ReplicaState, match: Index): void {
+function endRepair(state: ReplicaState, match: Index, last: Index): void {
   const { damage } = state
   if (damage === undefined) return
-  const isWhole = state.term === damage.term ? match >= damage.upTo : state.log.termAt(state.commit) === state.term
+  const isSameLeader = state.term === damage.term
+  const isWhole = isSameLeader ? match >= Math.min(damage.upTo, last) : state.log.termAt(state.commit) === state.term
   if (isWhole) state.endRepair()
 }
 

@@ -12,7 +12,7 @@ describe('a configuration', () => {
   test('is in effect from the moment it is appended, and not any more when it is cut off', () => {
     const group = new Group(['a', 'b', 'c'])
     const { replica } = group.seat('b')
-    const base = { kind: 'append', commit: 0, round: 0 } as const
+    const base = { kind: 'append', commit: 0, last: 1000, round: 0 } as const
     group.receive('a', 'b', { ...base, term: 2, prevIndex: 1, prevTerm: 1, runs: [membersRun(2, 2, ['a', 'c'])] })
     expect([replica.members, replica.membersIndex]).toEqual([membersOf(['a', 'c']), 2])
     group.receive('c', 'b', { ...base, term: 3, prevIndex: 1, prevTerm: 1, runs: [textRun(2, 3, ['x'])] })
@@ -55,7 +55,16 @@ describe('an installed snapshot', () => {
     group.receive('a', 'c', { kind: 'heartbeat', term: 2, commit: 0, round: 0 })
     disk.hold()
     const [entries] = [group.replica('a').log.slice(3, 4, 1e9)]
-    group.receive('a', 'c', { kind: 'append', term: 2, prevIndex: 2, prevTerm: 2, commit: 0, round: 0, runs: entries })
+    group.receive('a', 'c', {
+      kind: 'append',
+      term: 2,
+      prevIndex: 2,
+      prevTerm: 2,
+      commit: 0,
+      last: 1000,
+      round: 0,
+      runs: entries,
+    })
     group.deliver({ from: 'a', to: 'c', parcel: snapshot(3, 2) })
     disk.persist()
     group.act('c', () => {})
@@ -74,7 +83,16 @@ describe('an installed snapshot', () => {
     group.deliver({ from: 'a', to: 'c', parcel: snapshot(3, 2) })
     const { replica } = group.seat('c')
     expect([replica.log.baseIndex, replica.log.lastIndex, replica.view.durable]).toEqual([3, 3, 0])
-    group.receive('a', 'c', { kind: 'append', term: 2, prevIndex: 3, prevTerm: 2, commit: 3, round: 0, runs: [] })
+    group.receive('a', 'c', {
+      kind: 'append',
+      term: 2,
+      prevIndex: 3,
+      prevTerm: 2,
+      commit: 3,
+      last: 1000,
+      round: 0,
+      runs: [],
+    })
     expect(group.take('append-ack', 'c', 'a')).toEqual([])
     group.seat('c').disk.persist()
     group.act('c', () => {})
@@ -93,6 +111,7 @@ describe('an installed snapshot', () => {
       prevIndex: 1,
       prevTerm: 1,
       commit: 0,
+      last: 1000,
       round: 0,
       runs: [textRun(2, 2, ['x'])],
     })
@@ -128,7 +147,7 @@ describe('what waits for the disk', () => {
     const group = new Group(['a', 'b', 'c'])
     const { disk, replica } = group.seat('b')
     disk.hold()
-    const base = { kind: 'append', commit: 0, round: 0, prevIndex: 1, prevTerm: 1 } as const
+    const base = { kind: 'append', commit: 0, last: 1000, round: 0, prevIndex: 1, prevTerm: 1 } as const
     group.receive('a', 'b', { ...base, term: 2, runs: [textRun(2, 2, ['x', 'y', 'z'])] })
     group.receive('c', 'b', { ...base, term: 3, runs: [textRun(2, 3, ['w'])] })
     disk.persist(2)
@@ -148,7 +167,7 @@ describe('what waits for the disk', () => {
     const { disk } = group.seat('b')
     disk.hold()
     const { term } = group.replica('a')
-    const base = { kind: 'append', term, commit: 2, prevTerm: 2, runs: [] } as const
+    const base = { kind: 'append', term, commit: 2, last: 1000, prevTerm: 2, runs: [] } as const
     for (let round = 1; round <= 50; round++) group.receive('a', 'b', { ...base, prevIndex: 2, round })
     group.receive('a', 'b', { ...base, prevIndex: 2, round: 60, runs: [textRun(3, 2, ['x'])] })
     for (let i = 0; i < 50; i++) group.receive('a', 'b', { ...base, prevIndex: 3, round: 60 })

@@ -64,7 +64,8 @@ function sendAppend(
   const { commit, term } = state
   progress.roundSent = role.round
   progress.commitSent = Math.max(progress.commitSent, commit)
-  state.sendWhenSworn(to, { kind: 'append', term, prevIndex, prevTerm, commit, round: role.round, runs })
+  const last = state.log.lastIndex
+  state.sendWhenSworn(to, { kind: 'append', term, prevIndex, prevTerm, commit, last, round: role.round, runs })
 }
 
 /** A heartbeat carries a commit index the member can't mistake: no further than where its log is known to agree. */

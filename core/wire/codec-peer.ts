@@ -29,7 +29,7 @@ export const handshakeFields: MessageFields<HandshakeMessage> = {
 }
 
 export const peerFields: MessageFields<PeerMessage> = {
-  append: { term: uint, prevIndex: uint, prevTerm: uint, commit: uint, round: uint, runs },
+  append: { term: uint, prevIndex: uint, prevTerm: uint, commit: uint, last: uint, round: uint, runs },
   'append-ack': {
     term: uint,
     round: uint,

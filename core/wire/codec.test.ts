@@ -38,7 +38,7 @@ const samples: { readonly [Kind in MessageKind]: MessageOf<Kind> } = {
   },
   welcome: { kind: 'welcome', protocol: 1, group, history, server, connection: 300 },
   unwelcome: { kind: 'unwelcome', code: 'OTHER_GROUP', text: 'grüße', connection: 300 },
-  append: { kind: 'append', term: 5, prevIndex: 300, prevTerm: 4, commit: 299, round: 17, runs: [run] },
+  append: { kind: 'append', term: 5, prevIndex: 300, prevTerm: 4, commit: 299, last: 302, round: 17, runs: [run] },
   'append-ack': {
     kind: 'append-ack',
     term: 5,

@@ -147,6 +147,7 @@ const fields: FieldArbitraries = {
       prevIndex: fc.constant(prevIndex),
       prevTerm: uint,
       commit: uint,
+      last: uint,
       round: uint,
       runs: runsFrom(prevIndex + 1),
     })

@@ -47,6 +47,8 @@ export type PeerMessage =
       readonly prevIndex: Index
       readonly prevTerm: Term
       readonly commit: Index
+      /** The leader's last index when it sent this: a member that agrees up to here lacks nothing of this term. */
+      readonly last: Index
       /** The newest read round this message confirms (R2). */
       readonly round: number
       readonly runs: readonly Run[]
