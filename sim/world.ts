@@ -83,6 +83,7 @@ export class World {
   onServerEvent: ((server: ServerProcess, event: ServerEvent) => void) | undefined
   onServerStopped: ((server: ServerProcess, reason: StopReason) => void) | undefined
   steps = 0
+  readonly #lastTold = new Map<ServerProcess, ServerEvent['kind']>()
   /** Where the first invariant broke. */
   violatedAt: { readonly step: number; readonly atUs: number } | undefined
   readonly #turnDice: Dice
@@ -304,7 +305,11 @@ export class World {
     this.count(`server-${event.kind}`)
     this.onServerEvent?.(server, event)
     const text = storyOf(event)
-    if (text !== undefined) this.tell(server.name, text)
+    if (text === undefined) return
+    // A server that falls behind again and again is told once, until something else happens to it.
+    const repeats = event.kind === 'snapshot-installed' && this.#lastTold.get(server) === event.kind
+    this.#lastTold.set(server, event.kind)
+    if (!repeats) this.tell(server.name, text)
   }
 }
 

@@ -188,6 +188,11 @@ export class Replica {
     for (const run of founding) state.appendRun(run)
   }
 
+  /** Nobody leads a group that was just founded: its founder need not wait for a timeout. */
+  campaignSoon(now: Millis): void {
+    this.#state.electionAt = now + this.#state.options.rankMs
+  }
+
   /** The operator's way out of a lost majority (R5). */
   standAlone(address: string, now: Millis): void {
     standAlone(this.#state, address, now)

@@ -1,10 +1,11 @@
+import { type Members, sameMembers } from '../consensus/members.ts'
 import { Replica } from '../consensus/replica.ts'
 import type { ReplicaEffect } from '../consensus/replica-state.ts'
 import { hex } from '../lib/bytes.ts'
 import type { Machine, Millis } from '../machine.ts'
 import { ReplicatedState } from '../state/replicated-state.ts'
 import { encodeCommand } from '../wire/command-codec.ts'
-import { type HistoryId, nameOf, type ServerId, type ServerName } from '../wire/ids.ts'
+import { type HistoryId, type Index, nameOf, type ServerId, type ServerName } from '../wire/ids.ts'
 import type { Status } from '../wire/message.ts'
 import type { Run } from '../wire/run.ts'
 import { Applier } from './applier.ts'
@@ -52,6 +53,7 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeS
   readonly #shutdown: Shutdown
   readonly #switchboard: Switchboard
   #told = ''
+  #toldMembers: Members | undefined
   #led = false
 
   /** Opens what an earlier life of the server left. A folder of somebody else is refused, untouched. */
@@ -216,7 +218,10 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeS
   #settle(): void {
     const core = this.#core
     const founding = this.#formation.takeFounding()
-    if (founding !== undefined) this.adopt(founding)
+    if (founding !== undefined) {
+      this.adopt(founding)
+      core.replica?.campaignSoon(core.now)
+    }
     for (
       let effects = core.replica?.takeEffects() ?? [];
       effects.length > 0;
@@ -238,11 +243,9 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeS
       case 'send':
         this.#switchboard.sendTo(effect.to, effect.message)
         return
-      case 'members': {
-        const { voters, learners } = effect.members
-        core.emit({ kind: 'members', index: effect.index, voters, learners })
+      case 'members':
+        this.#tellMembers(effect.index, effect.members)
         return
-      }
       case 'need-snapshot':
         this.#sender.begin(effect.to)
         return
@@ -250,6 +253,14 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeS
         core.storage.repaired()
         core.emit({ kind: 'repaired', index: effect.index })
     }
+  }
+
+  /** A snapshot or a truncation may bring the members that were told already. */
+  #tellMembers(index: Index, members: Members): void {
+    if (this.#toldMembers !== undefined && sameMembers(this.#toldMembers, members)) return
+    this.#toldMembers = members
+    const { voters, learners } = members
+    this.#core.emit({ kind: 'members', index, voters, learners })
   }
 
   #tellRole(): void {
