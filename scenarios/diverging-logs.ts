@@ -21,17 +21,27 @@ export const divergingLogs: ScenarioPlan = {
   },
 }
 
-/** The leader is cut off; around its return it, or whoever leads by then, may be killed. */
+/**
+ * The leader is cut off; around its return it, or whoever leads by then, may be killed. Or all are, soon after the others elected another:
+ * then the longest log is the one that nobody may follow.
+ */
 function cutOff(dice: Dice, atMs: number): Fault[] {
   const forMs = dice.intInclusive(600, 2600)
   const cut: Fault = { atMs, kind: 'partition', shape: 'servers', target: 'leader', forMs }
-  if (dice.chance(1, 2)) return [cut]
-  const target = dice.pick(['leader', 'any'] as const)
-  const kill: Fault = {
-    atMs: atMs + forMs + dice.intInclusive(-200, 200),
-    kind: 'crash',
-    target,
-    downMs: dice.intInclusive(50, 700),
+  const downMs = dice.intInclusive(50, 700)
+  switch (dice.intInclusive(0, 3)) {
+    case 0:
+      return [cut]
+    case 1: {
+      const endMs = dice.intInclusive(1000, 2200)
+      return [
+        { ...cut, forMs: endMs },
+        { atMs: atMs + endMs, kind: 'restart-all', downMs: 50 },
+      ]
+    }
+    default: {
+      const target = dice.pick(['leader', 'any'] as const)
+      return [cut, { atMs: atMs + forMs + dice.intInclusive(-200, 200), kind: 'crash', target, downMs }]
+    }
   }
-  return [cut, kill]
 }

@@ -19,7 +19,9 @@ import { partitionMinority } from './partition-minority.ts'
 import { partitionOneWay } from './partition-one-way.ts'
 import { powerLossOfAll } from './power-loss-of-all.ts'
 import { reorderingAndDuplication } from './reordering-and-duplication.ts'
+import { replacementCutOff } from './replacement-cut-off.ts'
 import { rollingRestart } from './rolling-restart.ts'
+import { roughDisks } from './rough-disks.ts'
 import { slowDiskLeader } from './slow-disk-leader.ts'
 import { snapshotToLaggingServer } from './snapshot-to-lagging-server.ts'
 import { tornWalTail } from './torn-wal-tail.ts'
@@ -41,8 +43,10 @@ export const registry = registryOf([
   powerLossOfAll,
   slowDiskLeader,
   fsyncFailure,
+  roughDisks,
   longLeaderPause,
   membershipChangeUnderLoad,
+  replacementCutOff,
   snapshotToLaggingServer,
   memoryRestartAndReplacement,
   lostMajority,

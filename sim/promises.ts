@@ -1,3 +1,4 @@
+import type { ReplicaView } from '../core/consensus/invariants.ts'
 import { must } from '../core/lib/assert.ts'
 import type { ServerMachine } from '../core/server/server-machine.ts'
 import { decodeMessage, messageKinds } from '../core/wire/codec.ts'
@@ -10,15 +11,21 @@ interface Kept {
   readonly term: Term
 }
 
+type Tickets = Pick<ServerMachine['core']['storage'], 'written' | 'durable'>
+
+interface Oath {
+  readonly term: Term
+  readonly vote: ServerId | undefined
+  /** Term and vote are durable when the storage has come this far. */
+  readonly ticket: number
+}
+
 /** What one server said of itself that must outlive it. */
 interface Memory {
-  term: Term
-  vote: ServerId | undefined
-  /** The ticket with which term and vote are durable. */
-  ticket: number
-  /** Term and vote, once durable. */
-  swornTerm: Term
-  swornVote: ServerId | undefined
+  /** What is durable. */
+  sworn: Oath
+  /** What the disk is still writing, oldest first. */
+  swearing: Oath[]
   durable: number
   log: Kept
   /** The same, one flush earlier: a flush that nothing was written behind can't be told from one cut short. */
@@ -50,11 +57,8 @@ export class Promises {
     if (memory === undefined) {
       const nothing = { index: 0, term: 0 }
       this.#memories.set(machine.id, {
-        term: 0,
-        vote: undefined,
-        ticket: 0,
-        swornTerm: 0,
-        swornVote: undefined,
+        sworn: noOath,
+        swearing: [],
         durable: 0,
         log: nothing,
         logBefore: nothing,
@@ -66,6 +70,7 @@ export class Promises {
       memory.isNew = true
       memory.rottedNow = rotted
       memory.durable = 0
+      memory.swearing = []
     }
   }
 
@@ -74,22 +79,13 @@ export class Promises {
     const { replica, storage } = machine.core
     if (memory === undefined || replica === undefined) return
     if (memory.isNew) this.#compare(machine, memory)
-    const { term, votedFor } = replica.view
-    const durable = storage.durable >= storage.written ? replica.log.lastIndex : replica.view.durable
-    if (term !== memory.term || votedFor !== memory.vote) {
-      memory.term = term
-      memory.vote = votedFor
-      memory.ticket = storage.written
-    }
+    this.#swear(replica.view, storage, memory)
     // Until the opening flush is durable, what was recovered may be lost again.
     if (storage.durable === 0) return
+    const durable = storage.durable >= storage.written ? replica.log.lastIndex : replica.view.durable
     if (storage.durable !== memory.durable) {
       memory.durable = storage.durable
       memory.logBefore = memory.log
-    }
-    if (storage.durable >= memory.ticket) {
-      memory.swornTerm = term
-      memory.swornVote = votedFor
     }
     if (durable !== memory.log.index || replica.log.termAt(durable) !== memory.log.term)
       memory.log = { index: durable, term: replica.log.termAt(durable) ?? memory.log.term }
@@ -101,15 +97,34 @@ export class Promises {
     if (memory === undefined || !vouching.has(frame[0] ?? -1)) return
     const message = must(decodeMessage(frame), 'a server sends messages')
     if (message.kind === 'vote-reply' && message.granted && !message.pre) this.#voted(machine, memory, message.term)
-    else if (message.kind === 'append-ack' && message.match !== undefined && message.term === memory.term)
+    else if (
+      message.kind === 'append-ack' &&
+      message.match !== undefined &&
+      message.term === machine.core.replica?.term
+    )
       this.#confirmed(machine, memory, message.match)
   }
 
-  #voted(machine: ServerMachine, memory: Memory, term: Term): void {
-    const { swornTerm, swornVote } = memory
+  #swear({ term, votedFor }: ReplicaView, { written, durable }: Tickets, memory: Memory): void {
+    const newest = memory.swearing.at(-1) ?? memory.sworn
+    if (newest.term !== term || newest.vote !== votedFor) {
+      memory.swearing.push({ term, vote: votedFor, ticket: written })
+    }
+    while (memory.swearing.length > 0) {
+      const oath = must(memory.swearing[0], 'an oath')
+      if (oath.ticket > durable) return
+      memory.sworn = oath
+      memory.swearing.shift()
+    }
+  }
+
+  #voted(machine: ServerMachine, { sworn }: Memory, term: Term): void {
+    const name = nameOf(machine.id)
+    const repairing = machine.core.replica?.repairing === true
+    this.#findings.expect(!repairing, () => `${name} voted in term ${term} while its log was damaged`)
     this.#findings.expect(
-      swornTerm > term || (swornTerm === term && swornVote !== undefined),
-      () => `${nameOf(machine.id)} told of its vote in term ${term} before it was durable`,
+      sworn.term > term || (sworn.term === term && sworn.vote !== undefined),
+      () => `${name} told of its vote in term ${term} before it was durable`,
     )
   }
 
@@ -122,6 +137,8 @@ export class Promises {
 
   #compare(machine: ServerMachine, memory: Memory): void {
     const replica = must(machine.core.replica, 'a server that is compared')
+    // The first flush of a life stores what was recovered.
+    memory.swearing = [{ term: replica.view.term, vote: replica.view.votedFor, ticket: 1 }]
     const bits = memory.rottedNow - memory.rotted
     memory.isNew = false
     memory.rotted = memory.rottedNow
@@ -142,15 +159,17 @@ export class Promises {
     if (bits === 0) this.#compareVote(machine, memory)
   }
 
-  #compareVote(machine: ServerMachine, { swornTerm, swornVote }: Memory): void {
+  #compareVote(machine: ServerMachine, { sworn }: Memory): void {
     const { term, votedFor } = must(machine.core.replica, 'a server that is compared').view
     this.#findings.expect(
-      term > swornTerm || (term === swornTerm && (swornVote === undefined || votedFor === swornVote)),
+      term > sworn.term || (term === sworn.term && (sworn.vote === undefined || votedFor === sworn.vote)),
       () =>
-        `${nameOf(machine.id)} forgot its vote for ${swornVote} in term ${swornTerm}: it is in term ${term}, voted for ${votedFor}`,
+        `${nameOf(machine.id)} forgot its vote for ${sworn.vote} in term ${sworn.term}: it is in term ${term}, voted for ${votedFor}`,
     )
   }
 }
+
+const noOath: Oath = { term: 0, vote: undefined, ticket: 0 }
 
 function earlier(a: Kept, b: Kept): Kept {
   return b.index < a.index ? b : a

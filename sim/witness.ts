@@ -108,6 +108,17 @@ export class Witness {
     }
     seen.last = log.lastIndex
     seen.lastTerm = log.lastTerm
+    this.#configured(replica)
+  }
+
+  /** The configuration in effect is the last that the log holds: one that was cut off with its entry holds no more. */
+  #configured({ id, log, membersIndex }: Replica): void {
+    if (membersIndex <= log.baseIndex) return
+    const run = log.slice(membersIndex, membersIndex, 1)[0]
+    this.#checks['log-matching'].expect(
+      run?.kind === 'members',
+      () => `${nameOf(id)} goes by a configuration of entry ${membersIndex}, which is ${run?.kind ?? 'not there'}`,
+    )
   }
 
   #roleChanged(replica: Replica, seen: Seen): void {
@@ -115,12 +126,28 @@ export class Witness {
     if (replica.role !== 'leader') return
     if (!this.#leaders.has(replica.term)) this.#leaders.set(replica.term, replica.id)
     this.leaderChanges++
+    this.#elected(replica)
     const findings = this.#checks['leader-completeness']
     for (let index = replica.log.baseIndex + 1; index <= this.log.length; index++) {
       const term = this.log[index - 1]?.term
       findings.expect(
         replica.log.termAt(index) === term,
         () => `${nameOf(replica.id)} leads term ${replica.term} without committed entry ${index} of term ${term}`,
+      )
+    }
+  }
+
+  /** A majority of each half voted for the leader; of a voter that went on to a later term nothing is known any more. */
+  #elected({ id, term, members }: Replica): void {
+    for (const half of [members.voters, members.outgoing]) {
+      if (half.length === 0) continue
+      const voted = half.filter((voter) => {
+        const view = this.#machines.get(voter)?.core.replica?.view
+        return view !== undefined && (view.term > term || (view.term === term && view.votedFor === id))
+      })
+      this.#checks['election-safety'].expect(
+        voted.length * 2 > half.length,
+        () => `${nameOf(id)} leads term ${term} by the votes of ${voted.length} of ${half.length} voters`,
       )
     }
   }
@@ -138,7 +165,10 @@ export class Witness {
     )
     const from = Math.max(seen.commit, replica.log.baseIndex) + 1
     for (const run of replica.log.slice(from, replica.commit, Number.MAX_SAFE_INTEGER)) this.#compareRun(replica, run)
-    if (replica.role === 'leader') this.#onQuorum(replica)
+    if (replica.role === 'leader') {
+      this.#inOwnTerm(replica)
+      this.#onQuorum(replica)
+    }
     seen.commit = replica.commit
   }
 
@@ -171,6 +201,15 @@ export class Witness {
         () => `${nameOf(replica.id)} leads term ${replica.term} without entry ${index}, which is now committed`,
       )
     }
+  }
+
+  /** A leader commits entries of earlier terms only together with one of its own (Raft paper, figure 8). */
+  #inOwnTerm(replica: Replica): void {
+    const term = replica.log.termAt(replica.commit)
+    this.#checks['committed-on-quorum'].expect(
+      term === undefined || term === replica.term,
+      () => `${nameOf(replica.id)} leads term ${replica.term} and committed entry ${replica.commit} of term ${term}`,
+    )
   }
 
   /** What a leader commits, a majority of its voters holds durably at that moment. */
