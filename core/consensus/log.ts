@@ -91,8 +91,7 @@ export class Log {
     if (index <= this.#baseIndex) return
     const term = must(this.termAt(index), 'compaction beyond the end of the log')
     this.#baseStampMs = (this.#runs[this.#position(index)] as Run).stampMs
-    while (this.#runs.length > 0 && lastIndexOf(this.#runs[0] as Run) <= index)
-      this.#bytes -= (this.#runs.shift() as Run).bytes.length
+    this.#dropCovered(index)
     const first = this.#runs[0]
     if (first !== undefined && first.firstIndex <= index) {
       const kept = cutRun(first, index + 1, lastIndexOf(first))
@@ -101,6 +100,17 @@ export class Log {
     }
     this.#baseIndex = index
     this.#baseTerm = term
+  }
+
+  /** All at once: taking a long list's items from its front one by one moves the rest each time. */
+  #dropCovered(index: Index): void {
+    let covered = 0
+    for (const run of this.#runs) {
+      if (lastIndexOf(run) > index) break
+      this.#bytes -= run.bytes.length
+      covered++
+    }
+    this.#runs.splice(0, covered)
   }
 
   /** Replaces the whole log by what a snapshot covers. */

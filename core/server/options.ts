@@ -67,6 +67,8 @@ export interface ServerLimits {
   readonly snapshotBytes: number
   /** Entries kept behind a snapshot for members that lag a little. */
   readonly trailingEntries: number
+  /** Entries that one turn drops from a log that is being compacted. */
+  readonly compactEntriesMax: number
   readonly snapshotChunkBytes: number
   readonly snapshotChunksInflight: number
   /** The state hash is compared at every index that this divides (R9). */
@@ -91,6 +93,7 @@ export const defaultLimits: ServerLimits = {
   snapshotEntries: 1_000_000,
   snapshotBytes: 64 * 1024 * 1024,
   trailingEntries: 100_000,
+  compactEntriesMax: 65_536,
   snapshotChunkBytes: 256 * 1024,
   snapshotChunksInflight: 4,
   checkpointEntries: 1024,

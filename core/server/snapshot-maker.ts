@@ -17,14 +17,17 @@ export class SnapshotMaker {
   #lastIndex: Index = 0
   #bytesAtLast = 0
   #applied = 0
+  /** The log is to be compacted up to here; behind it already when nothing is left to do. */
+  #compactTo: Index = 0
 
   constructor(core: ServerCore, lastIndex: Index) {
     this.#core = core
     this.#lastIndex = lastIndex
   }
 
-  /** A slice of the snapshot under way waits to be handed over: the next turn must not wait for an input. */
+  /** A slice of the snapshot or of the log waits: the next turn must not wait for an input. */
   get wantsTurn(): boolean {
+    if (this.#compactTo > this.#baseIndex) return true
     return this.#source !== undefined && !this.#ended && this.#core.storage.snapshotBacklog < backlogMax
   }
 
@@ -47,6 +50,7 @@ export class SnapshotMaker {
   }
 
   turn(mayBegin: boolean): void {
+    if (this.#compactTo > this.#baseIndex) this.#compact()
     if (this.#source !== undefined) this.#continue(this.#source)
     else if (mayBegin && this.#isDue()) this.#begin()
   }
@@ -93,9 +97,17 @@ export class SnapshotMaker {
 
   #taken(index: Index): void {
     this.installed(index)
-    this.#core.replica?.compact(
-      Math.max(this.#core.replica.log.baseIndex, index - this.#core.options.limits.trailingEntries),
-    )
+    this.#compactTo = index - this.#core.options.limits.trailingEntries
+    if (this.#compactTo > this.#baseIndex) this.#compact()
     this.#core.emit({ kind: 'snapshot-taken', index })
+  }
+
+  get #baseIndex(): Index {
+    return this.#core.replica?.log.baseIndex ?? 0
+  }
+
+  #compact(): void {
+    const { replica, options } = this.#core
+    replica?.compact(Math.min(this.#compactTo, this.#baseIndex + options.limits.compactEntriesMax))
   }
 }
