@@ -32,8 +32,8 @@ export class SimFile {
 
   /** A file of zeros, durable at once. */
   constructor(bytes: number) {
-    this.#cache.write(bytes, noBytes)
-    this.#platter.write(bytes, noBytes)
+    this.#cache.size = bytes
+    this.#platter.size = bytes
   }
 
   get size(): number {
@@ -135,7 +135,7 @@ function drawFates(count: number, dice: Pick<Dice, 'intInclusive'>): Fate[] {
 
 const noBytes = new Uint8Array(0)
 
-/** Bytes that grow with zeros. */
+/** Bytes that grow with zeros. Memory is taken only for what was written: most of a log segment never is. */
 class Extent {
   #bytes = noBytes
   size = 0
@@ -151,7 +151,7 @@ class Extent {
     const end = offset + bytes.length
     if (end > this.#bytes.length) {
       const grown = new Uint8Array(Math.max(end, this.#bytes.length * 2))
-      grown.set(this.#bytes.subarray(0, this.size))
+      grown.set(this.#bytes)
       this.#bytes = grown
     }
     this.#bytes.set(bytes, offset)
@@ -159,7 +159,7 @@ class Extent {
   }
 
   flip(offset: number, bit: number): void {
-    if (offset < this.size) this.#bytes[offset] = (this.#bytes[offset] ?? 0) ^ (1 << bit)
+    if (offset < this.size) this.write(offset, Uint8Array.of((this.#bytes[offset] ?? 0) ^ (1 << bit)))
   }
 
   become(other: Extent): void {

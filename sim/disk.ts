@@ -103,7 +103,8 @@ export class SimDisk {
   complete(op: DiskOp): DiskError | undefined {
     const at = this.#pending.findIndex((pending) => pending.op === op)
     assert(at >= 0, 'an operation is completed that is not under way')
-    assert(!this.#pending.slice(0, at).some((earlier) => shareFile(earlier.op, op)), 'operations on one file overtake')
+    for (let i = 0; i < at; i++)
+      assert(!shareFile(must(this.#pending[i], 'it is under way').op, op), 'operations on one file overtake')
     this.#pending.splice(at, 1)
     return this.#carryOut(op)
   }
@@ -280,6 +281,9 @@ function filesOf(op: DiskOp): readonly string[] {
 }
 
 function shareFile(a: DiskOp, b: DiskOp): boolean {
-  const files = filesOf(b)
-  return filesOf(a).some((file) => files.includes(file))
+  return touches(a, b.file) || (b.op === 'rename' && touches(a, b.to))
+}
+
+function touches(op: DiskOp, file: string): boolean {
+  return op.file === file || (op.op === 'rename' && op.to === file)
 }

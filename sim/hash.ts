@@ -58,7 +58,11 @@ export class TraceHash {
   bytes(bytes: Uint8Array): void {
     let hash = this.#value
     const whole = bytes.length & ~3
-    for (let i = 0; i < whole; i += 4) hash = mixed(hash, word(bytes, i, 4))
+    for (let i = 0; i < whole; i += 4)
+      hash = mixed(
+        hash,
+        byteAt(bytes, i) | (byteAt(bytes, i + 1) << 8) | (byteAt(bytes, i + 2) << 16) | (byteAt(bytes, i + 3) << 24),
+      )
     if (whole < bytes.length) hash = mixed(hash, word(bytes, whole, bytes.length - whole))
     this.#value = mixed(hash, bytes.length)
   }
@@ -83,6 +87,10 @@ export function firstDivergence(a: TraceHash, b: TraceHash): Divergence | undefi
   if (low < common) return { from: low * a.checkpointEvents, until: (low + 1) * a.checkpointEvents }
   if (a.value === b.value && a.events === b.events) return undefined
   return { from: common * a.checkpointEvents, until: Math.max(a.events, b.events) }
+}
+
+function byteAt(bytes: Uint8Array, at: number): number {
+  return bytes[at] as number
 }
 
 function word(bytes: Uint8Array, from: number, count: number): number {

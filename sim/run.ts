@@ -1,6 +1,7 @@
 import type { CheckResult } from './checkers/types.ts'
 import { Course, describe, Stopped } from './course.ts'
 import { checkExpectations } from './expectations.ts'
+import type { Operation } from './history.ts'
 import { isBrokenMachine } from './process.ts'
 import type { Scenario } from './scenario.ts'
 import { isAssertion, type StoryLine, type TraceStep, World } from './world.ts'
@@ -122,13 +123,21 @@ function eventsOf(world: World): ReadonlyMap<string, number> {
   return events
 }
 
+/** All that its client saw of an operation; what it asked for is in the frames that were hashed on their way. */
+function hashOperation(hash: World['hash'], { invokedUs, endedUs, ending }: Operation): void {
+  hash.number(invokedUs)
+  hash.number(endedUs ?? -1)
+  if (ending?.type === 'ok') hash.number(ending.observed.index)
+  else hash.text(ending?.type === 'fail' ? ending.code : (ending?.reason ?? ''))
+}
+
 /** Eight hex digits over everything that happened and was observed. */
 function endValueOf(world: World, verdict: Verdict): string {
   const { hash } = world
   hash.text(verdict)
   hash.number(world.crew.acknowledged)
   hash.int(world.dice.fork('end').intInclusive(0, 0x7fffffff))
-  for (const line of world.history.jsonLines()) hash.text(line)
+  for (const operation of world.history.operations) hashOperation(hash, operation)
   for (const server of world.servers) hash.text(server.server?.core.state.digest() ?? '')
   return hash.value.toString(16).padStart(8, '0')
 }
