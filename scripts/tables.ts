@@ -1,19 +1,22 @@
 import { type Refusal, refusals } from '../core/refusal.ts'
-import { defaultLimits, type ServerLimits } from '../core/server/options.ts'
-import { type StateLimits, stateLimits } from '../core/state/limits.ts'
+import { defaultLimits } from '../core/server/options.ts'
+import { stateLimits } from '../core/state/limits.ts'
 
-/** The tables of README.md that code decides. A limit without words does not compile. */
+/** The tables of README.md that code decides. */
 
-const ofServers: Readonly<Record<keyof ServerLimits, string>> = {
+/** What each limit is of, and what comes when it is reached. */
+const texts: Readonly<Record<string, string>> = {
   votersMax: 'servers that vote; others wait as learners',
   inflightMessagesMax: 'messages under way to a follower; then its share waits in the log',
   inflightBytesMax: 'bytes under way to a follower; then its share waits in the log',
   appendBytesMax: 'entries in one message to a follower',
   uncommittedBytesMax: 'entries not committed yet; then `BUSY`',
+  requestBytesMax: 'one request; then `TOO_LARGE`',
   applyEntriesMax: 'entries applied in one turn; the rest follows in the next',
   snapshotEntries: 'entries applied since the last snapshot; then the next is made',
   snapshotBytes: 'bytes applied since the last snapshot; then the next is made',
   trailingEntries: 'entries kept behind a snapshot for members that lag',
+  compactEntriesMax: 'entries that one step drops from the log',
   snapshotChunkBytes: 'of a snapshot in one message',
   snapshotChunksInflight: 'chunks under way to a member',
   checkpointEntries: 'entries from one comparison of states to the next',
@@ -25,9 +28,6 @@ const ofServers: Readonly<Record<keyof ServerLimits, string>> = {
   blockBytes: 'unit of the log on disk',
   segmentBytes: 'one file of the log',
   flushBytesMax: 'log written in one flush',
-}
-
-const ofState: Readonly<Record<keyof StateLimits, string>> = {
   documentBytesMax: 'a document, encoded; then `TOO_LARGE`',
   deltasMax: 'changes kept beside a document before they are folded into it',
   deltaBytesMin: 'changes always kept beside a document, however small it is',
@@ -42,7 +42,7 @@ const ofState: Readonly<Record<keyof StateLimits, string>> = {
 }
 
 export function limitsTable(): string {
-  return table(['limit', 'default', 'of what'], [...rowsOf(defaultLimits, ofServers), ...rowsOf(stateLimits, ofState)])
+  return table(['limit', 'default', 'of what'], [...rowsOf(defaultLimits), ...rowsOf(stateLimits)])
 }
 
 export function outcomesTable(): string {
@@ -62,9 +62,12 @@ const retryText: Readonly<Record<Refusal['retry'], string>> = {
   operator: 'after an operator acted',
 }
 
-function rowsOf<Limits extends object>(limits: Limits, texts: Readonly<Record<keyof Limits & string, string>>) {
-  return (Object.keys(texts) as (keyof Limits & string)[]).map((name) => {
-    return [`\`${name}\``, quantity(name, Number(limits[name])), texts[name]]
+/** Throws for a limit without words. */
+function rowsOf(limits: object): string[][] {
+  return Object.entries(limits).map(([name, amount]) => {
+    const text = texts[name]
+    if (text === undefined) throw new Error(`scripts/tables.ts does not say what ${name} is`)
+    return [`\`${name}\``, quantity(name, Number(amount)), text]
   })
 }
 
