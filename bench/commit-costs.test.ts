@@ -108,7 +108,7 @@ function belongsToCommits(message: Message): boolean {
   return message.kind !== 'heartbeat-ack' && message.kind !== 'keepalive' && message.kind !== 'keepalive-answer'
 }
 
-/** One way there and back: to the leader, to both followers and back, to the client; then both learn what is committed. */
+/** To the leader, to both followers and back, to the client; then both followers learn what is committed. */
 const oneRound = { requests: 1, append: 2, 'append-ack': 2, results: 1, heartbeat: 2 }
 
 describe.each([

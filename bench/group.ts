@@ -4,59 +4,65 @@ import { must } from '../core/lib/assert.ts'
 import type { ServerEffect, ServerInput } from '../core/server/io.ts'
 import { defaultLimits, defaultTiming, type ServerLimits } from '../core/server/options.ts'
 import { ServerMachine } from '../core/server/server-machine.ts'
+import type { DiskInput, DiskReader } from '../core/storage/disk.ts'
 import type { Transaction } from '../core/wire/command.ts'
 import type { Link, ServerName } from '../core/wire/ids.ts'
-import type { LinkEffect, LinkInput } from '../core/wire/link.ts'
+import type { LinkInput } from '../core/wire/link.ts'
 
-type HostInput = LinkInput | { readonly kind: 'tick' } | { readonly kind: 'turn' }
+export interface GroupOptions {
+  readonly servers: number
+  readonly durability: 'memory' | 'fsync'
+  readonly limits?: Partial<ServerLimits>
+  /** Called after each step of a server. */
+  readonly onStep?: (group: BenchGroup) => void
+}
 
-/** One machine and where each of its links leads. */
+type HostInput = LinkInput | DiskInput | { readonly kind: 'tick' } | { readonly kind: 'turn' }
+
+/** One machine, and where each of its links leads. */
 interface Place {
-  readonly step: (input: HostInput) => void
+  readonly take: (input: HostInput) => void
   readonly ends: Map<Link, { readonly place: Place; readonly link: Link }>
   accepted: number
   isDue: boolean
 }
 
+/** A disk on which nothing was ever written: what a server writes here, nobody reads. */
+const emptyDisk: DiskReader = {
+  list: () => [],
+  size: () => 0,
+  read: (_file, _offset, length) => new Uint8Array(length),
+}
+
 /**
- * Servers in memory mode and one client, in this process and without sockets: frames go from machine to machine at
- * once, and every machine that heard something gets its turn. What is left is what core itself costs.
+ * Servers and one client in this process, without sockets and files: frames go from machine to machine at once, disks
+ * are done at once, and every machine that heard something gets its turn. What is left is what core itself costs.
  */
 export class BenchGroup {
-  readonly servers: readonly ServerMachine[]
+  readonly servers: ServerMachine[] = []
   readonly client: ClientMachine
+  /** Calls that were acknowledged as executed. */
   settled = 0
   frames = 0
   nowMs = 0
+  readonly #options: GroupOptions
+  readonly #addresses: ReadonlyMap<ServerName, string>
   readonly #places = new Map<string, Place>()
+  readonly #clientPlace: Place
   readonly #due: Place[] = []
   #underWay: { readonly place: Place; readonly input: HostInput }[] = []
-  readonly #clientPlace: Place
   #calls = 0
+  #lives = 0
 
-  constructor(count: number, limits: Partial<ServerLimits> = {}) {
-    const names = Array.from({ length: count }, (_, i) => 'abcde'[i] as ServerName)
-    const addresses = new Map(names.map((name) => [name, `${name}:1`]))
-    this.servers = names.map((name, i) => {
-      const given = { entropy: new Uint8Array(64).fill(i + 1), wallMs: 0, disk: undefined, listens: count > 1 }
-      const limited = { ...defaultLimits, ...limits }
-      const options = {
-        name,
-        servers: addresses,
-        durability: 'memory',
-        timing: defaultTiming,
-        limits: limited,
-      } as const
-      const opened = ServerMachine.open(options, given, 0)
-      if ('refused' in opened) throw new Error(opened.text)
-      return opened
-    })
-    this.client = new ClientMachine(
-      { addresses: [...addresses.values()], group: undefined },
-      new Uint8Array(32).fill(9),
-    )
-    for (const [i, server] of this.servers.entries()) this.#addServer(`${names[i]}:1`, server)
-    this.#clientPlace = this.#addClient()
+  constructor(options: GroupOptions) {
+    this.#options = options
+    const names = Array.from({ length: options.servers }, (_, i) => 'abcde'[i] as ServerName)
+    this.#addresses = new Map(names.map((name) => [name, `${name}:1`]))
+    for (const name of names) this.#start(name)
+    const addresses = [...this.#addresses.values()]
+    this.client = new ClientMachine({ addresses, group: undefined }, new Uint8Array(32).fill(99))
+    this.#clientPlace = newPlace((input) => input.kind !== 'disk-done' && this.#stepClient(input))
+    this.#places.set('client', this.#clientPlace)
     this.advance(() => this.servers.some((server) => server.core.serves))
   }
 
@@ -76,43 +82,66 @@ export class BenchGroup {
     do {
       const underWay = this.#underWay
       this.#underWay = []
-      for (const { place, input } of underWay) place.step(input)
+      for (const { place, input } of underWay) place.take(input)
       for (const place of this.#due.splice(0)) {
         place.isDue = false
-        place.step({ kind: 'turn' })
+        place.take({ kind: 'turn' })
       }
     } while (this.#underWay.length > 0 || this.#due.length > 0)
   }
 
-  /** Lets time pass, a few milliseconds at a time, until something is so. */
+  /** Lets a few milliseconds pass and gives every machine its tick. */
+  tick(): void {
+    this.nowMs += 5
+    for (const place of this.#places.values()) place.take({ kind: 'tick' })
+    this.settle()
+  }
+
+  /** Lets time pass until something is so. */
   advance(isDone: () => boolean): void {
-    for (let i = 0; i < 10_000 && !isDone(); i++) {
-      this.nowMs += 5
-      for (const place of this.#places.values()) place.step({ kind: 'tick' })
-      this.settle()
+    for (let i = 0; i < 10_000 && !isDone(); i++) this.tick()
+    if (!isDone()) throw new Error('the group does not get there')
+  }
+
+  /** Kills a server; another incarnation takes its place, with nothing in its memory and on its disk. */
+  replace(server: ServerMachine): ServerMachine {
+    const name = server.id.slice(0, 1) as ServerName
+    const place = must(this.#places.get(`${name}:1`), 'a server of this group')
+    this.servers.splice(this.servers.indexOf(server), 1)
+    for (const { place: other, link } of place.ends.values()) {
+      other.ends.delete(link)
+      this.#underWay.push({ place: other, input: { kind: 'closed', link, refused: false, reason: 'replaced' } })
     }
+    return this.#start(name)
   }
 
-  #addServer(address: string, machine: ServerMachine): void {
+  #start(name: ServerName): ServerMachine {
+    const { durability, limits, servers } = this.#options
+    const options = { name, servers: this.#addresses, durability, timing: defaultTiming }
+    const entropy = new Uint8Array(64).fill(++this.#lives)
+    const disk = durability === 'fsync' ? emptyDisk : undefined
+    const machine = ServerMachine.open(
+      { ...options, limits: { ...defaultLimits, ...limits } },
+      { entropy, wallMs: 0, disk, listens: servers > 1 },
+      this.nowMs,
+    )
+    if ('refused' in machine) throw new Error(machine.text)
     const place: Place = newPlace((input) => this.#stepServer(place, machine, input))
-    this.#places.set(address, place)
-  }
-
-  #addClient(): Place {
-    const place = newPlace((input) => this.#stepClient(input))
-    this.#places.set('client', place)
-    return place
+    this.#places.set(`${name}:1`, place)
+    this.servers.push(machine)
+    return machine
   }
 
   #stepServer(place: Place, machine: ServerMachine, input: ServerInput): void {
-    for (const effect of machine.step(input, this.nowMs)) this.#carryOut(place, effect)
+    const effects = machine.step(input, this.nowMs)
+    this.#options.onStep?.(this)
+    for (const effect of effects) this.#carryOut(place, effect)
     this.#makeDue(place, input.kind)
   }
 
   #stepClient(input: ClientInput): void {
-    const place = this.#clientPlace
-    for (const effect of this.client.step(input, this.nowMs)) this.#carryOut(place, effect)
-    this.#makeDue(place, input.kind)
+    for (const effect of this.client.step(input, this.nowMs)) this.#carryOut(this.#clientPlace, effect)
+    this.#makeDue(this.#clientPlace, input.kind)
   }
 
   #makeDue(place: Place, kind: string): void {
@@ -124,22 +153,26 @@ export class BenchGroup {
   #carryOut(place: Place, effect: ServerEffect | ClientEffect): void {
     switch (effect.kind) {
       case 'dial':
-        this.#dial(place, effect)
+        this.#dial(place, effect.link, effect.address)
         break
       case 'send':
-        this.frames++
-        this.#deliver(place, effect)
-        break
-      case 'settled':
-        this.settled++
+        this.#send(place, effect.link, effect.frame)
         break
       case 'close':
-        place.ends.get(effect.link)?.place.ends.delete(must(place.ends.get(effect.link), 'a link has two ends').link)
-        place.ends.delete(effect.link)
+        this.#close(place, effect.link, effect.reason)
+        break
+      case 'disk':
+        this.#underWay.push({ place, input: { kind: 'disk-done', id: effect.op.id } })
+        break
+      case 'settled':
+        if (effect.outcome.kind === 'executed') this.settled++
+        break
+      case 'stop':
+        throw new Error(effect.text)
     }
   }
 
-  #dial(place: Place, { link, address }: Extract<LinkEffect, { kind: 'dial' }>): void {
+  #dial(place: Place, link: Link, address: string): void {
     const other = must(this.#places.get(address), 'nobody has that address')
     const accepted = -++other.accepted as Link
     place.ends.set(link, { place: other, link: accepted })
@@ -148,12 +181,22 @@ export class BenchGroup {
     this.#underWay.push({ place, input: { kind: 'connected', link } })
   }
 
-  #deliver(place: Place, { link, frame }: Extract<LinkEffect, { kind: 'send' }>): void {
+  #send(place: Place, link: Link, frame: Uint8Array): void {
     const end = place.ends.get(link)
-    if (end !== undefined) this.#underWay.push({ place: end.place, input: { kind: 'frame', link: end.link, frame } })
+    if (end === undefined) return
+    this.frames++
+    this.#underWay.push({ place: end.place, input: { kind: 'frame', link: end.link, frame } })
+  }
+
+  #close(place: Place, link: Link, reason: string): void {
+    const end = place.ends.get(link)
+    if (end === undefined) return
+    place.ends.delete(link)
+    end.place.ends.delete(end.link)
+    this.#underWay.push({ place: end.place, input: { kind: 'closed', link: end.link, refused: false, reason } })
   }
 }
 
-function newPlace(step: Place['step']): Place {
-  return { step, ends: new Map(), accepted: 0, isDue: false }
+function newPlace(take: Place['take']): Place {
+  return { take, ends: new Map(), accepted: 0, isDue: false }
 }

@@ -13,8 +13,8 @@ export interface Submitter {
 }
 
 /**
- * Keeps a number of commits in flight: as soon as one is acknowledged the next goes out. Counts those that were acknowledged between the
- * end of the warm-up and the end of the measurement.
+ * Keeps a number of commits in flight: as soon as one is acknowledged the next goes out. Counts those that were
+ * acknowledged between the end of the warm-up and the end of the measurement.
  */
 export class LoadDriver {
   readonly #submitter: Submitter
