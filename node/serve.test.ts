@@ -63,6 +63,17 @@ test('when the leader is closed the others go on, and every increment counts onc
   expect((await documents.get<{ n: number }>('s', 'counter'))?.value.n).toBe(100)
 })
 
+test('a client of long standing outlives a change of leaders: a new one waits a whole timeout before it ends anybody', async () => {
+  const servers = await freeServers(names)
+  const clientTimeoutMs = 1500
+  const group = await Promise.all(names.map((name) => cleanup.serve({ name, servers, clientTimeoutMs })))
+  const cluster = await cleanup.connect(servers)
+  await new Promise((resolve) => setTimeout(resolve, clientTimeoutMs + 100))
+  await leaderOf(group).close()
+  await cluster.documents.create('s', 'k', 1)
+  expect(cluster.stats().registered).toBe(1)
+})
+
 test('a memory server leaves the group when it is closed, and comes back as a new incarnation', async () => {
   const servers = await freeServers(names)
   const group = await cleanup.group(servers)

@@ -86,6 +86,14 @@ export class Peers {
     if (peer?.id === id) peer.hasHistory = true
   }
 
+  /** The peer has just called: it is there, and to wait any longer before dialling it would be in vain. */
+  noteCalled(name: ServerName): void {
+    const peer = this.#peers.get(name)
+    if (peer?.phase !== 'idle') return
+    peer.at = this.#core.now
+    peer.backoffMs = 0
+  }
+
   tick(): void {
     if (!this.#core.isNamed) return
     for (const peer of this.#peers.values()) {
@@ -117,10 +125,9 @@ export class Peers {
     const wasOpen = peer.phase === 'open'
     const died = peer.suspect && refused
     // 1. A process is killed. 2. Its connection breaks. 3. Its door is still open for a moment and takes the next one, which breaks
-    // unanswered. 4. The door closes; therefore such a connection leaves the suspicion to the one after it.
-    const wasUnanswered = peer.phase === 'greeting'
+    // unanswered, be it before we saw it open. 4. The door closes; therefore such a connection leaves the suspicion to the one after it.
     this.#drop(peer)
-    peer.suspect = wasOpen || (peer.suspect && wasUnanswered)
+    peer.suspect = wasOpen || (peer.suspect && !refused)
     if (wasOpen) this.#dial(peer)
     else this.#backOff(peer)
     return died ? { kind: 'died', peer: peer.name } : undefined
