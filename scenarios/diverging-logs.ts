@@ -9,27 +9,31 @@ export const divergingLogs: ScenarioPlan = {
     'A leader that clients reach and other servers do not commits nothing alone, and comes back without what it took.',
   draw: (dice) => {
     const scenario = lightScenario('diverging-logs', dice)
-    const faults = inTurn(dice, scenario.durationMs, [900, 1900], (atMs) => cutOff(dice, atMs))
+    const faults = inTurn(dice, scenario.durationMs, [900, 1900], (atMs) => strike(dice, atMs))
+    // With a long log whoever is behind gets entries, with a short one snapshots.
+    const limits = { ...scenario.limits, snapshotEntries: dice.pick([5, 200]), snapshotBytes: 64 * 1024 }
     return {
       ...scenario,
+      limits,
       servers: dice.pick([3, 5]),
       workersPerClient: dice.intInclusive(3, 5),
       thinkUs: dice.intInclusive(4_000, 12_000),
       faults,
-      expects: { 'partition-servers': 2, 'leader-changes': 3 },
+      expects: { 'leader-changes': 3 },
     }
   },
+  overSweep: { 'partition-servers': 50, 'fault-clog': 10, 'fault-restart-all': 10 },
 }
 
 /**
  * The leader is cut off; around its return it, or whoever leads by then, may be killed. Or all are, soon after the others elected another:
- * then the longest log is the one that nobody may follow.
+ * then the longest log is the one that nobody may follow. Or what it says arrives when others lead. Or it dies while somebody is behind.
  */
-function cutOff(dice: Dice, atMs: number): Fault[] {
+function strike(dice: Dice, atMs: number): Fault[] {
   const forMs = dice.intInclusive(600, 2600)
   const cut: Fault = { atMs, kind: 'partition', shape: 'servers', target: 'leader', forMs }
   const downMs = dice.intInclusive(50, 700)
-  switch (dice.intInclusive(0, 3)) {
+  switch (dice.intInclusive(0, 5)) {
     case 0:
       return [cut]
     case 1: {
@@ -38,6 +42,13 @@ function cutOff(dice: Dice, atMs: number): Fault[] {
         { ...cut, forMs: endMs },
         { atMs: atMs + endMs, kind: 'restart-all', downMs: 50 },
       ]
+    }
+    case 2:
+      return [{ atMs, kind: 'clog', target: 'leader', forMs: dice.intInclusive(1200, 2400) }]
+    case 3: {
+      const awayMs = dice.intInclusive(100, 900)
+      const away: Fault = { atMs, kind: 'partition', shape: 'isolate', target: 'follower', forMs: awayMs }
+      return [away, { atMs: atMs + awayMs - 20, kind: 'crash', target: 'leader', downMs: 1500 }]
     }
     default: {
       const target = dice.pick(['leader', 'any'] as const)
