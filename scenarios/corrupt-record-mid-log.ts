@@ -4,7 +4,7 @@ import { inTurn, lightScenario } from './light.ts'
 export const corruptRecordMidLog: ScenarioPlan = {
   name: 'corrupt-record-mid-log',
   describe:
-    'A server that finds damage before the end of its log neither votes nor acknowledges until its peers have repaired it.',
+    'A server that finds damage inside its log neither votes nor acknowledges until its peers have repaired it.',
   draw: (dice) => {
     const scenario = lightScenario('corrupt-record-mid-log', dice)
     // Few snapshots leave a long log to be damaged.

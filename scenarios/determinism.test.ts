@@ -51,8 +51,10 @@ it('notices a codec that swaps two fields', () => {
   swapping.patch(
     'core/wire/codec.js',
     'values[name] = field.read(reader);',
-    "values[codec.kind !== 'append' ? name : name === 'commit' ? 'prevTerm' : name === 'prevTerm' ? 'commit' : name] = field.read(reader);",
+    `{ const swapped = codec.kind === 'append' ? { commit: 'prevTerm', prevTerm: 'commit' } : {}
+     values[swapped[name] ?? name] = field.read(reader); }`,
   )
-  const { verdict, reason } = swapping.line(['--seed', '42'])
-  expect(verdict, String(reason)).toBe('violated')
+  const { status, out } = swapping.sim(['--seed', '42', '--json'])
+  expect(out).toContain('"verdict":"violated"')
+  expect(status).toBe(1)
 })

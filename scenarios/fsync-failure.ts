@@ -3,8 +3,7 @@ import { inTurn, lightScenario } from './light.ts'
 
 export const fsyncFailure: ScenarioPlan = {
   name: 'fsync-failure',
-  describe:
-    'A server whose disk failed to sync stops, and returns as another incarnation that copies everything from its peers.',
+  describe: 'A server whose disk failed to sync stops, and returns as another incarnation that copies everything.',
   draw: (dice) => {
     const scenario = lightScenario('fsync-failure', dice)
     const faults = inTurn(dice, scenario.durationMs, [1800, 2600], (atMs) => [

@@ -12,7 +12,8 @@ export const lostMajorityRecovered: ScenarioPlan = {
     const durability = dice.pick(['fsync', 'memory'] as const)
     const survivor = dice.intInclusive(0, 2)
     const lossMs = dice.intInclusive(4000, 5000)
-    // Nobody can work when the majority is lost: all servers have all that was acknowledged, so that nothing may be missing.
+    // Nobody can work when the majority is lost: all servers have all that was acknowledged, so that nothing may be
+    // missing.
     const quiet = [0, 1, 2].map(
       (target): Fault => ({ atMs: lossMs - 1200, kind: 'partition', shape: 'clients', target, forMs: 2500 }),
     )

@@ -3,8 +3,7 @@ import { inTurn, lightScenario } from './light.ts'
 
 export const memoryRestartAndReplacement: ScenarioPlan = {
   name: 'memory-restart-and-replacement',
-  describe:
-    'Without disks, a server that restarts is a new member that copies everything, and the group outlives each of its processes.',
+  describe: 'Without disks, a server that restarts is a new member that copies everything, and the group outlives all.',
   draw: (dice) => {
     const scenario = lightScenario('memory-restart-and-replacement', dice)
     const faults = inTurn(dice, scenario.durationMs, [1600, 2400], (atMs) => [

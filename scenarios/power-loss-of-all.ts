@@ -4,8 +4,7 @@ import { inTurn, lightScenario } from './light.ts'
 
 export const powerLossOfAll: ScenarioPlan = {
   name: 'power-loss-of-all',
-  describe:
-    'When the power of all servers fails at once, in the middle of their flushes, everything acknowledged is still there.',
+  describe: 'When the power of all servers fails at once, amid their flushes, everything acknowledged is still there.',
   draw: (dice) => {
     const scenario = lightScenario('power-loss-of-all', dice)
     // Slow syncs and small sectors: the last flush is under way when the power goes, and comes apart.

@@ -7,4 +7,25 @@ export interface Regression {
 }
 
 /** Every world that found something stays: what went wrong once does so again. */
-export const regressions: readonly Regression[] = []
+export const regressions: readonly Regression[] = [
+  {
+    scenario: 'corrupt-record-mid-log',
+    seed: '3',
+    what: 'a server that had copied nothing yet took itself for repaired, and later overwrote a committed entry',
+  },
+  {
+    scenario: 'corrupt-record-mid-log',
+    seed: '15',
+    what: 'the vote of a server that had not copied its damaged log elected a leader without committed entries',
+  },
+  {
+    scenario: 'corrupt-record-mid-log',
+    seed: '12',
+    what: 'a server with a damaged log took itself for whole, and never came back to the group',
+  },
+  {
+    scenario: 'everything-at-once',
+    seed: '158',
+    what: 'a server confirmed entries of which its disk held none',
+  },
+]

@@ -7,7 +7,7 @@ import { inTurn, lightScenario } from './light.ts'
 export const snapshotToLaggingServer: ScenarioPlan = {
   name: 'snapshot-to-lagging-server',
   describe:
-    'A server that missed more than the log still holds is brought up by a snapshot, in chunks, whatever happens meanwhile.',
+    'A server that missed more than the log still holds is brought up by a snapshot, whatever happens meanwhile.',
   draw: (dice) => {
     const scenario = lightScenario('snapshot-to-lagging-server', dice)
     const limits = { ...scenario.limits, snapshotChunkBytes: 128 }

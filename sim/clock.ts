@@ -48,8 +48,8 @@ export class LocalClock {
   }
 
   /**
-   * The first microsecond of the world at which `nowMs` has reached `deadlineMs`, but not before `fromUs`. Rounding never makes it
-   * early: a process woken then finds its deadline passed.
+   * The first microsecond of the world at which `nowMs` has reached `deadlineMs`, but not before `fromUs`. Rounding
+   * never makes it early: a process woken then finds its deadline passed.
    */
   worldUsAt(deadlineMs: Millis, fromUs: number): number {
     assert(Number.isFinite(deadlineMs), 'a deadline is a time')

@@ -42,7 +42,9 @@ const written = {
   error: (text: string) => void process.stderr.write(text),
 }
 
-/** The command of a registry of scenarios: runs one world or sweeps many, and returns what the process is to exit with. */
+/**
+ * The command of a registry of scenarios: runs one world or sweeps many, and returns what the process is to exit with.
+ */
 export async function command(options: CommandOptions): Promise<number> {
   const { argv, registry, invocation } = options
   if (argv[0] === jobArgument) {
@@ -132,6 +134,7 @@ async function sweep({ registry, entry, invocation }: CommandOptions, args: Argu
     complaints,
     colorsFor(args.json ? process.stderr : process.stdout),
   )
+  if (isInterrupted) lines.push('', `interrupted: ${done} of ${total} worlds were run`)
   if (args.json) written.error(`${lines.join('\n')}\n`)
   else print(lines)
   if (isInterrupted) return exitInterrupted

@@ -27,7 +27,9 @@ const searchStepsMax = 20_000
 /** The run was told to end at this step. */
 export class Stopped extends Error {}
 
-/** The phases of a run: the group forms, works under faults, is healed and must converge; then everything is checked. */
+/**
+ * The phases of a run: the group forms, works under faults, is healed and must converge; then everything is checked.
+ */
 export class Course {
   readonly nemesis: Nemesis
   checks: readonly CheckResult[] = []
@@ -121,7 +123,8 @@ export class Course {
     const dice = world.dice.fork('core')
     const voters = settledVoters(world)
     const durable = world.scenario.durability === 'fsync'
-    // In memory mode, and while members are being replaced, only all together are sure to hold a majority of incarnations.
+    // In memory mode, and while members are being replaced, only all together are sure to hold a majority of
+    // incarnations.
     if (!durable || voters === undefined || voters.length < world.servers.length) return world.servers
     const least = Math.floor(world.servers.length / 2) + 1
     if (world.witness.quorumMayBeDamaged) return world.servers

@@ -22,7 +22,8 @@ export interface CrewWorld {
 const callTimeoutMs = 8000
 
 /**
- * The workers of all clients: each has one operation under way at a time, and every beginning and end goes into the history.
+ * The workers of all clients: each has one operation under way at a time, and every beginning and end goes into the
+ * history.
  * Not here: what they ask for (the workload).
  */
 export class Crew {

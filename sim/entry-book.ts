@@ -13,8 +13,8 @@ interface Noted {
 const termsMax = 2 ** 20
 
 /**
- * Every entry that any server ever had, by index and term: two logs that agree in those agree in the entry, and in the term of the one
- * before it (Log Matching, by induction).
+ * Every entry that any server ever had, by index and term: two logs that agree in those agree in the entry, and in the
+ * term of the one before it (Log Matching, by induction).
  */
 export class EntryBook {
   readonly #entries = new Map<number, Noted>()

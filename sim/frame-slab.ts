@@ -5,7 +5,8 @@ const slabBytes = 64 * 1024
 const sharedBytesMax = 4096
 
 /**
- * Encodes frames into large pieces of memory that many share: one allocation per frame would cost more than all else the network does.
+ * Encodes frames into large pieces of memory that many share: one allocation per frame would cost more than all else
+ * the network does.
  * Invariant: what was handed out is never written again; a slab lives as long as one of its frames is under way.
  */
 export class FrameSlab {

@@ -28,8 +28,8 @@ export function bridge(middle: string, some: readonly string[], others: readonly
 }
 
 /**
- * Every host reaches a majority made of itself and its nearest neighbours in the ring, and with five hosts or more no two have the same
- * majority.
+ * Every host reaches a majority made of itself and its nearest neighbours in the ring, and with five hosts or more no
+ * two have the same majority.
  */
 export function majoritiesRing(hosts: readonly string[]): Grudge {
   assert(hosts.length >= 3, 'a ring has three hosts or more')

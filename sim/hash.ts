@@ -10,7 +10,8 @@ const scratch = new DataView(new ArrayBuffer(8))
 
 /**
  * A rolling 32-bit hash of all that happened in a run, with a checkpoint every `checkpointEvents` events.
- * Invariant: equal traces give equal values at every checkpoint; once two traces part, their values stay apart but for chance.
+ * Invariant: equal traces give equal values at every checkpoint; once two traces part, their values stay apart but for
+ * chance.
  */
 export class TraceHash {
   readonly checkpointEvents: number

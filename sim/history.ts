@@ -19,7 +19,10 @@ export type Action =
       readonly by: string
     }
   | { readonly f: 'append'; readonly space: string; readonly key: string; readonly element: string }
-  /** A tag is set before the document goes, in the same transaction; without one the log alone can't tell whose delete it was. */
+  /**
+   * A tag is set before the document goes, in the same transaction; without one the log alone can't tell whose delete
+   * it was.
+   */
   | { readonly f: 'delete'; readonly space: string; readonly key: string; readonly by: string | undefined }
 
 export type Observation =
@@ -40,7 +43,9 @@ export type Observation =
       readonly more: boolean
     }
 
-/** How an operation ended. `fail`: it certainly had no effect; `index` is where the log says so. `info`: nobody knows. */
+/**
+ * How an operation ended. `fail`: it certainly had no effect; `index` is where the log says so. `info`: nobody knows.
+ */
 export type Ending =
   | { readonly type: 'ok'; readonly observed: Observation }
   | { readonly type: 'fail'; readonly code: RefusalCode; readonly index: Index | undefined }
@@ -61,7 +66,8 @@ export interface Operation {
 
 /**
  * What clients asked and what they were told, in the order in which it happened.
- * Invariant: a worker has one operation at a time, and a process number that was retired by an `info` is never used again.
+ * Invariant: a worker has one operation at a time, and a process number that was retired by an `info` is never used
+ * again.
  */
 export class History {
   readonly #operations: Operation[] = []
@@ -112,7 +118,9 @@ export class History {
     }
   }
 
-  /** The history as JSON lines in Jepsen's terms, for checkers that are not ours. Times are nanoseconds of virtual time. */
+  /**
+   * The history as JSON lines in Jepsen's terms, for checkers that are not ours. Times are nanoseconds of virtual time.
+   */
   *jsonLines(): Generator<string> {
     let index = 0
     for (const { operation, begins } of this.events()) yield JSON.stringify(lineOf(operation, begins, index++))
@@ -125,7 +133,8 @@ export function describeOperation(operation: Operation): string {
   const key = 'key' in operation.action ? `/${operation.action.key}` : ''
   const what = JSON.stringify(invokedValue(operation.action) ?? null)
   const until = operation.endedUs === undefined ? 'never ended' : `${operation.endedUs}`
-  return `operation ${operation.id} (${f} ${space}${key} ${what}, process ${operation.process}, ${operation.invokedUs} to ${until} us)`
+  const { id, process, invokedUs } = operation
+  return `operation ${id} (${f} ${space}${key} ${what}, process ${process}, ${invokedUs} to ${until} us)`
 }
 
 /** The unique text by which the operation's entry and effects are known; undefined when it has none. */

@@ -7,13 +7,16 @@ import type { Fault, Target } from './scenario.ts'
 import type { ServerProcess } from './server-process.ts'
 import type { Planned, World } from './world.ts'
 
+type DiskFault = Extract<Fault, { kind: 'slow-disk' | 'fsync-failure' | 'disk-full' | 'bit-rot' }>
+
 /** How soon a supervisor starts a process again that ended by itself. */
 const superviseUs = 400_000
 
 /**
  * Makes the faults of a scenario strike, and ends them.
- * Invariant: a fault that destroys a server's memory strikes only while a majority of the group keeps its own and nobody else is being
- * replaced, unless the scenario asks for the loss of a majority: what nobody could survive proves nothing.
+ * Invariant: a fault that destroys a server's memory strikes only while a majority of the group keeps its own and
+ * nobody else is being replaced, unless the scenario asks for the loss of a majority: what nobody could survive proves
+ * nothing.
  */
 export class Nemesis {
   readonly #world: World
@@ -182,24 +185,10 @@ export class Nemesis {
         world.tell(server.name, 'loses all its connections')
         return true
       case 'slow-disk':
-        server.disk.slowness = fault.factor
-        world.plan(fault.forMs * 1000, this.#calmDisk, server.number)
-        world.tell(server.name, `has a disk ${fault.factor} times slower for ${fault.forMs} ms`)
-        return server.isDurable
       case 'fsync-failure':
-        if (!server.isDurable || !this.#mayLose(server)) return false
-        server.disk.failNextSync()
-        this.#armed.add(server)
-        world.tell(server.name, 'will fail to sync')
-        return true
       case 'disk-full':
-        if (!server.isDurable) return false
-        server.disk.capacityBytes = 0
-        world.plan(fault.forMs * 1000, this.#calmDisk, server.number)
-        world.tell(server.name, `has a full disk for ${fault.forMs} ms`)
-        return true
       case 'bit-rot':
-        return this.#rot(server, fault.bits, fault.downMs)
+        return server.isDurable && this.#onDisk(fault, server)
       case 'clock-jump':
         server.clock.jumpWall(fault.byMs)
         world.tell(server.name, `has its wall clock set by ${fault.byMs} ms`)
@@ -216,6 +205,30 @@ export class Nemesis {
         world.tell(server.name, 'is ordered to recover')
         server.input({ kind: 'recover' })
         return true
+    }
+  }
+
+  #onDisk(fault: DiskFault, server: ServerProcess): boolean {
+    const world = this.#world
+    switch (fault.kind) {
+      case 'slow-disk':
+        server.disk.slowness = fault.factor
+        world.plan(fault.forMs * 1000, this.#calmDisk, server.number)
+        world.tell(server.name, `has a disk ${fault.factor} times slower for ${fault.forMs} ms`)
+        return true
+      case 'fsync-failure':
+        if (!this.#mayLose(server)) return false
+        server.disk.failNextSync()
+        this.#armed.add(server)
+        world.tell(server.name, 'will fail to sync')
+        return true
+      case 'disk-full':
+        server.disk.capacityBytes = 0
+        world.plan(fault.forMs * 1000, this.#calmDisk, server.number)
+        world.tell(server.name, `has a full disk for ${fault.forMs} ms`)
+        return true
+      case 'bit-rot':
+        return this.#rot(server, fault.bits, fault.downMs)
     }
   }
 
@@ -246,7 +259,7 @@ export class Nemesis {
   }
 
   #rot(server: ServerProcess, bits: number, downMs: number): boolean {
-    if (!server.isDurable || !this.#mayLose(server)) return false
+    if (!this.#mayLose(server)) return false
     server.crash(true)
     let rotted = 0
     for (let i = 0; i < bits; i++) if (server.disk.rotAnywhere()) rotted++
@@ -334,7 +347,10 @@ export class Nemesis {
     return eligible.length === 0 ? undefined : this.#dice.pick(eligible)
   }
 
-  /** Whether the group survives this server's loss of memory: all others must be sound voters of one settled configuration. */
+  /**
+   * Whether the group survives this server's loss of memory: all others must be sound voters of one settled
+   * configuration.
+   */
   #mayLose(server: ServerProcess): boolean {
     if (this.#merciless) return true
     const leader = this.#world.servers.find((other) => other.server?.core.serves === true)?.server?.core.replica

@@ -27,8 +27,10 @@ export interface NetworkWorld {
 }
 
 /**
- * The network of a simulated world. It carries real bytes between hosts through the real framer, over connections with directed faults.
- * Invariant: every fault but a full queue strikes at arrival: what is under way when a cut begins is lost, what arrives after it is not.
+ * The network of a simulated world. It carries real bytes between hosts through the real framer, over connections with
+ * directed faults.
+ * Invariant: every fault but a full queue strikes at arrival: what is under way when a cut begins is lost, what arrives
+ * after it is not.
  * Invariant: a link that its host closed, or that crashed with it, never yields an input again.
  * Not here: when faults begin and end, and what a frame says.
  */
@@ -119,7 +121,9 @@ export class Network {
     this.#forget(end)
   }
 
-  /** The process on this host dies: nothing listens any more, and its peers are reset unless a cut keeps it from them. */
+  /**
+   * The process on this host dies: nothing listens any more, and its peers are reset unless a cut keeps it from them.
+   */
   crash(host: string): void {
     const { links } = this.#hostNamed(host)
     for (const [address, listener] of this.#listeners) if (listener.name === host) this.#listeners.delete(address)
@@ -288,7 +292,10 @@ export class Network {
     end.host.links.delete(end.link)
   }
 
-  /** Tells a side that the other one is gone. One reset at a time: a cut may swallow it, then the next stray frame brings another. */
+  /**
+   * Tells a side that the other one is gone. One reset at a time: a cut may swallow it, then the next stray frame
+   * brings another.
+   */
   #reset(to: End): void {
     if (to.resetting || to.state === 'gone' || to.state === 'dialled') return
     to.resetting = true
@@ -303,7 +310,10 @@ export class Network {
     this.#world.schedule(this.#deadlines[of], { kind: 'net-deadline', end, of, frames: end.frames })
   }
 
-  /** How long what this side sends now is under way; unless it is `free`, it does not arrive before what was sent earlier. */
+  /**
+   * How long what this side sends now is under way; unless it is `free`, it does not arrive before what was sent
+   * earlier.
+   */
   #delayUs(from: End, free: boolean): number {
     const nowUs = this.#world.nowUs()
     const arrivalUs = nowUs + from.path.drawLatencyUs()

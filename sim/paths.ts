@@ -64,7 +64,10 @@ export class Paths<Held> {
     for (const [from, to] of grudge) this.heal(from, to)
   }
 
-  /** What would arrive in this direction waits for so long, and then arrives in order. A longer clog swallows a shorter one. */
+  /**
+   * What would arrive in this direction waits for so long, and then arrives in order. A longer clog swallows a shorter
+   * one.
+   */
   clog(from: string, to: string, durationUs: number): void {
     const path = this.between(from, to)
     const untilUs = this.#nowUs() + durationUs

@@ -1,7 +1,10 @@
 import seedrandom from 'seedrandom'
 import { assert } from '../core/lib/assert.ts'
 
-/** The chance of a simulated world: integers from a named stream. The same seed and label give the same draws on every platform. */
+/**
+ * The chance of a simulated world: integers from a named stream. The same seed and label give the same draws on every
+ * platform.
+ */
 export interface Dice {
   /** Raw 32-bit draws taken from this stream so far; draws of its forks do not count. */
   readonly draws: number
@@ -35,7 +38,8 @@ const spanMax = 2 ** 53
 
 /**
  * A stream over Alea, which uses only sums and products of doubles and so yields equal bits everywhere.
- * Invariant: what a fork yields depends on the path alone, so a fork may be added or dropped without moving its siblings.
+ * Invariant: what a fork yields depends on the path alone, so a fork may be added or dropped without moving its
+ * siblings.
  * Not here: Math.random, which seedrandom touches only when called without a seed.
  */
 class Stream implements Dice {
@@ -90,8 +94,8 @@ class Stream implements Dice {
   }
 
   /**
-   * By von Neumann's comparisons: the first of a falling run of uniform numbers is kept when the run has odd length, else one is added
-   * and a new run starts. No logarithm, whose last bit differs between platforms.
+   * By von Neumann's comparisons: the first of a falling run of uniform numbers is kept when the run has odd length,
+   * else one is added and a new run starts. No logarithm, whose last bit differs between platforms.
    */
   exponential(mean: number): number {
     assert(Number.isFinite(mean) && mean >= 0, 'a mean is not negative')

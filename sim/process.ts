@@ -44,8 +44,8 @@ export interface Wakeable {
 }
 
 /**
- * One simulated process: gives a machine its inputs, the time of its own clock, and one turn after the inputs of a moment.
- * A paused process keeps what arrives and hears it all when it goes on, as after SIGSTOP.
+ * One simulated process: gives a machine its inputs, the time of its own clock, and one turn after the inputs of a
+ * moment. A paused process keeps what arrives and hears it all when it goes on, as after SIGSTOP.
  */
 export abstract class SimProcess<Input extends { readonly kind: string }, Effect> implements Wakeable {
   readonly name: string

@@ -79,15 +79,16 @@ export function colored(verdict: Verdict, colors: Colors): (text: string) => str
 }
 
 function verdictText({ verdict, acknowledged, leaderChanges, faults }: RunResult): string {
-  const what = `${counted(acknowledged, 'operation')} acknowledged, ${counted(leaderChanges, 'leader')}, ${counted(faults, 'fault')}`
-  return `${verdict}: ${what}`
+  const done = `${counted(acknowledged, 'operation')} acknowledged`
+  return `${verdict}: ${done}, ${counted(leaderChanges, 'leader')}, ${counted(faults, 'fault')}`
 }
 
 function figures({ delivered, wallMs, simulatedMs, steps }: RunLine): string {
   const ms = Math.max(wallMs, 1)
   const rate = grouped(Math.round((delivered * 1000) / ms))
   const speed = grouped(Math.round(simulatedMs / ms))
-  return `${grouped(delivered)} deliveries in ${grouped(steps)} steps, ${rate} deliveries a second; ${seconds(simulatedMs)} simulated in ${seconds(wallMs)}, ${speed} times real time`
+  const work = `${grouped(delivered)} deliveries in ${grouped(steps)} steps, ${rate} deliveries a second`
+  return `${work}; ${seconds(simulatedMs)} simulated in ${seconds(wallMs)}, ${speed} times real time`
 }
 
 function clocks({ clockRatesPpm }: Scenario): string {

@@ -41,5 +41,6 @@ export class Restoration {
 function rendered(state: ReplicatedState, key: string): string {
   const answer = state.answer({ kind: 'get', space: workSpace, key })
   if (answer.kind !== 'document') return answer.kind
-  return `${answer.birth} ${answer.version} ${answer.base.join()} ${answer.deltas.map((delta) => delta.join()).join(';')}`
+  const parts = [answer.base, ...answer.deltas].map((bytes) => bytes.join())
+  return `${answer.birth} ${answer.version} ${parts.join(';')}`
 }

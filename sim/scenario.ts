@@ -101,6 +101,8 @@ export interface Scenario {
    * converges after an operator ordered what was left of a lost majority to `recover`.
    */
   readonly ends: 'converged' | 'majority-lost' | 'recovered'
-  /** Events, by their names in a run's result, that must have happened at least so often: else the run proves nothing. */
+  /**
+   * Events, by their names in a run's result, that must have happened at least so often: else the run proves nothing.
+   */
   readonly expects?: Readonly<Record<string, number>> | undefined
 }

@@ -3,15 +3,18 @@ import { assert } from '../core/lib/assert.ts'
 /** Names one scheduled event; never reused within a scheduler. */
 export type Handle = number
 
-/** Slots, and so pending events, at most: a world that needs more is running away. Also the factor that joins a slot to its sequence number. */
+/**
+ * Slots, and so pending events, at most: a world that needs more is running away. Also the factor that joins a slot to
+ * its sequence number.
+ */
 const slotsMax = 2 ** 20
 /** Below this many dead entries the heap is never rebuilt. */
 const deadMin = 64
 
 /**
  * Virtual time: events in order of (time, order of scheduling). Time jumps to the next event and never goes back.
- * Invariant: a heap entry is alive exactly when its slot still holds its handle; a handle grows with the order of scheduling, so it
- * breaks ties by itself.
+ * Invariant: a heap entry is alive exactly when its slot still holds its handle; a handle grows with the order of
+ * scheduling, so it breaks ties by itself.
  */
 export class Scheduler<Event> {
   #nowUs = 0

@@ -14,7 +14,7 @@ export class Progress {
 
   constructor(format: string, total: number) {
     if (process.stderr.isTTY !== true) return
-    const options = { format, stream: process.stderr, clearOnComplete: true, hideCursor: true, fps: 10 }
+    const options = { format, stream: process.stderr, clearOnComplete: true, fps: 10 }
     this.#bar = new cliProgress.SingleBar(options, cliProgress.Presets.shades_classic)
     this.#bar.start(total, 0, { note: '' })
   }

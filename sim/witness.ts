@@ -20,7 +20,8 @@ interface Seen {
 }
 
 /**
- * Watches all servers of a world after every step, and keeps the log that they committed (the invariants are those of openraft's simulator).
+ * Watches all servers of a world after every step, and keeps the log that they committed (the invariants are those of
+ * openraft's simulator).
  * Not here: what a single machine can see of itself (its own `checkInvariants`), and what clients saw (the checkers).
  */
 export class Witness {
@@ -58,7 +59,8 @@ export class Witness {
   }
 
   /**
-   * A server started, or started again: what it shows may be less than before, never different. `rotted` bits of its disk have flipped.
+   * A server started, or started again: what it shows may be less than before, never different. `rotted` bits of its
+   * disk have flipped.
    */
   started(machine: ServerMachine, rotted: number): void {
     this.#machines.set(machine.id, machine)
@@ -137,7 +139,9 @@ export class Witness {
     }
   }
 
-  /** A majority of each half voted for the leader; of a voter that went on to a later term nothing is known any more. */
+  /**
+   * A majority of each half voted for the leader; of a voter that went on to a later term nothing is known any more.
+   */
   #elected({ id, term, members }: Replica): void {
     for (const half of [members.voters, members.outgoing]) {
       if (half.length === 0) continue
@@ -240,7 +244,8 @@ export class Witness {
     this.#checks['state-ordering'].expect(
       ordered,
       () =>
-        `${nameOf(id)}: compacted ${replica.log.baseIndex}, snapshot ${storage.snapshotDurable}, applied ${appliedIndex}, committed ${replica.commit}`,
+        `${nameOf(id)}: compacted ${replica.log.baseIndex}, snapshot ${storage.snapshotDurable}, ` +
+        `applied ${appliedIndex}, committed ${replica.commit}`,
     )
     this.#compareDigest(machine)
     for (const [client, { last }] of state.clients()) this.#noteRequests(machine, seen, client, last)
@@ -254,8 +259,7 @@ export class Witness {
     if (known === undefined) this.#digests.set(state.appliedIndex, { digest, server: id })
     this.#checks['state-machine-safety'].expect(
       known === undefined || known.digest === digest,
-      () =>
-        `at ${state.appliedIndex} the state of ${nameOf(id)} is ${digest}, that of ${known?.server} was ${known?.digest}`,
+      () => `at ${state.appliedIndex} ${nameOf(id)} holds the state ${digest}, ${known?.server} held ${known?.digest}`,
     )
   }
 

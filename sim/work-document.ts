@@ -4,8 +4,9 @@ import { decodeGraph, encodeGraph } from '../core/wire/graph-codec.ts'
 import { type Graph, type GraphNode, type GraphValue, isRef, type Operation, ref } from '../core/wire/value.ts'
 
 /**
- * What every document of a simulated workload holds: a number and the tag of the operation that wrote it, always set together, and a
- * list of unique elements. Tags and elements are never used twice, so every value names the operation it came from.
+ * What every document of a simulated workload holds: a number and the tag of the operation that wrote it, always set
+ * together, and a list of unique elements. Tags and elements are never used twice, so every value names the operation
+ * it came from.
  */
 export interface WorkDocument {
   readonly n: number

@@ -321,7 +321,7 @@ function storyOf(event: ServerEvent): string | undefined {
     case 'formed':
       return `begins history ${event.history}`
     case 'members':
-      return `members from ${event.index}: ${event.voters.map(short).join(' ')}${event.learners.length > 0 ? `, learning ${event.learners.map(short).join(' ')}` : ''}`
+      return `members from ${event.index}: ${event.voters.map(short).join(' ')}${learning(event.learners)}`
     case 'snapshot-installed':
       return `installed the snapshot at ${event.index}`
     case 'torn-tail':
@@ -339,6 +339,10 @@ function storyOf(event: ServerEvent): string | undefined {
     default:
       return undefined
   }
+}
+
+function learning(learners: readonly string[]): string {
+  return learners.length > 0 ? `, learning ${learners.map(short).join(' ')}` : ''
 }
 
 function short(id: string): string {

@@ -5,8 +5,8 @@ import { Model, type ModelDocument } from './model.ts'
 import type { CheckResult, CommittedEntry, FinalState, HeldDocument } from './types.ts'
 
 /**
- * Nothing acknowledged is lost: every acknowledged change lies at its index in the final log, every live server has applied that far, and
- * holds exactly the documents that the log makes up to there.
+ * Nothing acknowledged is lost: every acknowledged change lies at its index in the final log, every live server has
+ * applied that far, and holds exactly the documents that the log makes up to there.
  */
 export function checkDurability(input: {
   readonly history: History

@@ -3,9 +3,9 @@ import { Findings } from './findings.ts'
 import type { AppliedRequest, CheckResult, FinalState, HeldDocument } from './types.ts'
 
 /**
- * A request takes effect at most once, and does if that was promised. Two ways to see it: what servers say they executed names no request
- * at two indexes; and in what they hold in the end, every acknowledged element is in its list once, one of an operation that failed is
- * not there, and one with an unknown result is there at most once.
+ * A request takes effect at most once, and does if that was promised. Two ways to see it: what servers say they
+ * executed names no request at two indexes; and in what they hold in the end, every acknowledged element is in its list
+ * once, one of an operation that failed is not there, and one with an unknown result is there at most once.
  * A document that someone asked to delete may have lost its elements, so there only doubles and failed ones count.
  */
 export function checkExactlyOnce(input: {

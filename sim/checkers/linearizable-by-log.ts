@@ -17,10 +17,11 @@ interface Placed {
 }
 
 /**
- * Linearizability with the committed log as witness. The log orders the operations (a read after the write at its index); replayed on
- * the model it must give every answer that clients saw, and the order must respect real time: nobody is told of the end of an operation
- * before one that stands earlier was invoked. Passing proves linearizability, since an order is exhibited and judged by what clients saw
- * alone. Operations with unknown result take part if the log holds them, and may last forever.
+ * Linearizability with the committed log as witness. The log orders the operations (a read after the write at its
+ * index); replayed on the model it must give every answer that clients saw, and the order must respect real time:
+ * nobody is told of the end of an operation before one that stands earlier was invoked. Passing proves linearizability,
+ * since an order is exhibited and judged by what clients saw alone. Operations with unknown result take part if the log
+ * holds them, and may last forever.
  */
 export function checkLinearizableByLog(input: {
   readonly log: readonly CommittedEntry[]
@@ -88,7 +89,8 @@ class Witness {
     this.#findings.expect(
       sameAnswer(ending.observed, expected),
       () =>
-        `${describeOperation(operation)} saw ${JSON.stringify(ending.observed)}, not ${JSON.stringify(expected)} as the log says`,
+        `${describeOperation(operation)} saw ${JSON.stringify(ending.observed)}, ` +
+        `not ${JSON.stringify(expected)} as the log says`,
     )
     this.#placed.push({ operation, index: ending.observed.index })
   }
@@ -150,7 +152,10 @@ class Witness {
       this.#findings.expect(tags.has(tag), () => `entry ${placements[0]?.index} writes ${tag}, which nobody asked for`)
   }
 
-  /** One sweep from the end: what stands at or behind a place must not have ended before the operation at that place was invoked. */
+  /**
+   * One sweep from the end: what stands at or behind a place must not have ended before the operation at that place was
+   * invoked.
+   */
   #realTime(): void {
     let earliest: Placed | undefined
     for (let i = this.#placed.length - 1; i >= 0; i--) {
@@ -160,7 +165,8 @@ class Witness {
       this.#findings.expect(
         placed.operation.invokedUs <= endOf(first),
         () =>
-          `${describeOperation(placed.operation)} stands at ${placed.index}, before ${describeOperation(first.operation)} at ${first.index}, which had ended`,
+          `${describeOperation(placed.operation)} stands at ${placed.index}, ` +
+          `before ${describeOperation(first.operation)} at ${first.index}, which had ended`,
       )
     }
   }

@@ -49,8 +49,8 @@ type Overlay = Map<string, ModelDocument | undefined>
 const clientsMax = 10_000
 
 /**
- * What the group must hold after each entry: plain documents, the rule of once-only requests, and nothing else. Written from the design,
- * not from the servers' code, so that the two can disagree.
+ * What the group must hold after each entry: plain documents, the rule of once-only requests, and nothing else. Written
+ * from the design, not from the servers' code, so that the two can disagree.
  * Not here: size limits and results of operations, which no workload uses.
  */
 export class Model {

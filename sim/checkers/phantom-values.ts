@@ -10,8 +10,9 @@ interface Origin {
 }
 
 /**
- * Nothing is read that nobody wrote: every number, tag and element comes from an operation invoked on that very document before the read
- * ended; a number and its tag come from the same operation, as they are always written together; no element is there twice.
+ * Nothing is read that nobody wrote: every number, tag and element comes from an operation invoked on that very
+ * document before the read ended; a number and its tag come from the same operation, as they are always written
+ * together; no element is there twice.
  */
 export function checkPhantomValues(history: History): CheckResult {
   const findings = new Findings('phantom-values')

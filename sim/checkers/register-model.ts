@@ -7,7 +7,9 @@ import { sameWorkDocument, type WorkDocument } from '../work-document.ts'
 export interface KeyState {
   readonly id: number
   readonly value: WorkDocument | undefined
-  /** Index of the change that made it; if nobody was told that index, minus one minus the operation's id; 0 when absent. */
+  /**
+   * Index of the change that made it; if nobody was told that index, minus one minus the operation's id; 0 when absent.
+   */
   readonly version: number
 }
 

@@ -27,8 +27,9 @@ interface Bound {
 }
 
 /**
- * Read your writes, monotonic reads, monotonic writes, and writes follow reads, for every client by itself and in one pass.
- * Only what had ended when an operation began binds it; a client's writes must besides have the order in which it asked for them.
+ * Read your writes, monotonic reads, monotonic writes, and writes follow reads, for every client by itself and in one
+ * pass. Only what had ended when an operation began binds it; a client's writes must besides have the order in which it
+ * asked for them.
  */
 export function checkSessionGuarantees(history: History): CheckResult {
   const findings = new Findings('session-guarantees')
@@ -100,7 +101,9 @@ function concludeWrite(
   listing.written = Math.max(listing.written, index)
 }
 
-/** Absence holds as of the index at which it was seen. An empty space has version 0, as if nothing had ever been in it. */
+/**
+ * Absence holds as of the index at which it was seen. An empty space has version 0, as if nothing had ever been in it.
+ */
 function versionSeen(observed: Observation): Index {
   return 'version' in observed && observed.version > 0 ? observed.version : observed.index
 }

@@ -8,8 +8,8 @@ import type { CommittedEntry, FinalState, HeldDocument } from './types.ts'
 export const space = 's'
 
 /**
- * Tells what a group and its clients did, step by step, for the tests of the checkers. It writes the log; what clients saw is said by the
- * test, so that the test can lie. Time moves by 10 us with every beginning and every end.
+ * Tells what a group and its clients did, step by step, for the tests of the checkers. It writes the log; what clients
+ * saw is said by the test, so that the test can lie. Time moves by 10 us with every beginning and every end.
  */
 export class Story {
   readonly log: CommittedEntry[] = []

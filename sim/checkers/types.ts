@@ -37,7 +37,10 @@ export interface AppliedRequest {
   readonly number: number
 }
 
-/** What a check came to. A check that compared nothing proves nothing: the world fails on it where it expected something. */
+/**
+ * What a check came to. A check that compared nothing proves nothing: the world fails on it where it expected
+ * something.
+ */
 export interface CheckResult {
   readonly name: string
   readonly compared: number

@@ -234,7 +234,10 @@ function hasOrder(operations: readonly Operation[]): boolean {
   return extend(model.initial, operations)
 }
 
-/** Clients that read and write one document which changes at a moment inside each operation; reads from `staleAt` on see what was long before. */
+/**
+ * Clients that read and write one document which changes at a moment inside each operation; reads from `staleAt` on see
+ * what was long before.
+ */
 function atomicRun(seed: string, operations: number, workers: number, staleAt = -1): History {
   const dice = createDice(seed)
   const history = new History(workers)

@@ -17,8 +17,9 @@ export interface SearchResult extends CheckResult {
 const stepsMaxDefault = 500_000
 
 /**
- * Linearizability by search, as Wing and Gong have it, with Lowe's list and a memory of what was tried: one document at a time, by what
- * clients saw alone. It trusts no index but as a name of a version, and so judges the log that the other check relies on.
+ * Linearizability by search, as Wing and Gong have it, with Lowe's list and a memory of what was tried: one document at
+ * a time, by what clients saw alone. It trusts no index but as a name of a version, and so judges the log that the
+ * other check relies on.
  * Not here: listings, which concern many documents.
  */
 export function checkBySearch(input: {
@@ -194,7 +195,9 @@ class Search {
     begins.following.previous = begins
   }
 
-  /** The set of placed operations as a short text: how many that must happen, without a gap, then the others one by one. */
+  /**
+   * The set of placed operations as a short text: how many that must happen, without a gap, then the others one by one.
+   */
   #placedName(): string {
     while (this.#placed[this.#settled] === true) this.#settled++
     let name = `${this.#settled}`
