@@ -83,7 +83,12 @@ async function sim({ seconds, rounds }: Options): Promise<Report> {
     short(figure.stepsPerSecond),
     short(figure.speed),
   ])
-  return { title: 'sim', head: ['world', 'deliveries/s', 'steps/s', 'x real time'], rows, data: figures }
+  return {
+    title: 'sim',
+    head: ['world, in a second of one core', 'deliveries', 'steps', 'virtual seconds'],
+    rows,
+    data: figures,
+  }
 }
 
 async function million(documents: number): Promise<Report> {
