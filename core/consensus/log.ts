@@ -59,6 +59,13 @@ export class Log {
     return (this.#runs[this.#position(index)] as Run).term
   }
 
+  /** The stamp of the entry at `index`; undefined when it was compacted away or does not exist. */
+  stampAt(index: Index): number | undefined {
+    if (index === this.#baseIndex) return this.#baseStampMs
+    if (index < this.#baseIndex || index > this.lastIndex) return undefined
+    return (this.#runs[this.#position(index)] as Run).stampMs
+  }
+
   /** Appends a run that begins right behind the end, or replaces everything from its first index on. */
   append(run: Run): void {
     assert(run.firstIndex > this.#baseIndex && run.firstIndex <= this.lastIndex + 1, 'a run leaves a gap in the log')

@@ -78,7 +78,7 @@ export class Replica {
 
   get log(): Pick<
     ReplicaState['log'],
-    'baseIndex' | 'baseTerm' | 'lastIndex' | 'lastTerm' | 'lastStampMs' | 'bytes' | 'termAt' | 'slice'
+    'baseIndex' | 'baseTerm' | 'lastIndex' | 'lastTerm' | 'lastStampMs' | 'bytes' | 'termAt' | 'stampAt' | 'slice'
   > {
     return this.#state.log
   }

@@ -7,7 +7,8 @@ import type { ServerCore } from './core.ts'
 const rememberedMax = 64
 
 /**
- * Compares the state hashes of servers at the same applied index (R9). Whoever differs from an equal majority stops, the leader included.
+ * Compares the state hashes of servers at the same applied index (R9). Whoever differs from an equal majority stops,
+ * the leader included.
  * Not here: the hash (the state's digest).
  */
 export class Checkpoints {
@@ -31,6 +32,11 @@ export class Checkpoints {
     }
   }
 
+  /** This server told its hash at `index`, not long ago. */
+  has(index: Index): boolean {
+    return this.#own.has(index)
+  }
+
   /** The state was replaced by a snapshot's. */
   reset(): void {
     this.#own.clear()
@@ -40,7 +46,10 @@ export class Checkpoints {
   /** A member's answer tells its hash; returns who differs from an equal majority there, if anybody does. */
   heard(from: ServerId, index: Index, hash: string): readonly ServerId[] {
     const before = this.#heard.get(from)
-    if (index === 0 || (before !== undefined && before.index === index && before.hash === hash)) return []
+    const { replica } = this.#core
+    if (replica === undefined || index === 0) return []
+    if (before?.index === index && before.hash === hash) return []
+    for (const server of this.#heard.keys()) if (!isVoter(replica.members, server)) this.#heard.delete(server)
     this.#heard.set(from, { index, hash })
     return this.#dissenters(index)
   }

@@ -5,6 +5,7 @@ import type { Answer, Query } from '../wire/command.ts'
 import { encodeCommand, peekRequest } from '../wire/command-codec.ts'
 import type { ClientIndex, Link } from '../wire/ids.ts'
 import type { ClientMessage, Result } from '../wire/message.ts'
+import { bytesOfAnswer, bytesOfResult, inBatches } from './batches.ts'
 import type { ServerCore } from './core.ts'
 import type { Proposals } from './proposals.ts'
 import { Rounds } from './rounds.ts'
@@ -14,8 +15,14 @@ interface Stream {
   readonly link: Link
   readonly connection: number
   client: ClientIndex | undefined
-  reads: number
-  results: Result[]
+  /** A younger connection took the client over: what still arrives here is dropped (S6). */
+  isSuperseded: boolean
+  /** The registration that this connection waits for. */
+  nonce: string | undefined
+  /** Questions without an answer. */
+  questions: number
+  /** By number: a retry asks for a result that may be on its way. */
+  results: Map<number, Result>
   answers: { readonly read: number; readonly answer: Answer }[]
   resend: boolean
 }
@@ -26,8 +33,8 @@ type Question =
   | { readonly kind: 'keepalive'; readonly stream: Stream; readonly sentAt: number }
 
 /**
- * The leader's side of its clients: takes requests in their order, forwards their bytes to the log, and streams results and answers back
- * (R6, R7, S5).
+ * The leader's side of its clients: takes requests in their order, forwards their bytes to the log, and streams results
+ * and answers back (R6, R7, S5).
  * Invariant: requests of one client enter the log of one term in the order of their numbers, each once.
  * Not here: executing a request at most once (the state does that, whatever enters the log), and who is expired.
  */
@@ -40,7 +47,7 @@ export class ClientStreams {
   /** The next number to take from each client, in this term. */
   readonly #expected = new Map<ClientIndex, number>()
   /** Registrations in the log of this term, and who waits for them. */
-  readonly #registering = new Map<string, Link>()
+  readonly #registering = new Map<string, Link | undefined>()
   readonly #heardAt = new Map<ClientIndex, Millis>()
   readonly #goodbyes = new Set<ClientIndex>()
   readonly #touched = new Set<Stream>()
@@ -65,7 +72,17 @@ export class ClientStreams {
   }
 
   open(link: Link, connection: number): void {
-    this.#streams.set(link, { link, connection, client: undefined, reads: 0, results: [], answers: [], resend: false })
+    this.#streams.set(link, {
+      link,
+      connection,
+      client: undefined,
+      isSuperseded: false,
+      nonce: undefined,
+      questions: 0,
+      results: new Map(),
+      answers: [],
+      resend: false,
+    })
   }
 
   close(link: Link): void {
@@ -73,8 +90,9 @@ export class ClientStreams {
     this.#streams.delete(link)
     if (stream === undefined) return
     this.#touched.delete(stream)
-    if (stream.client !== undefined && this.#attached.get(stream.client) === stream)
-      this.#attached.delete(stream.client)
+    this.#detach(stream)
+    if (stream.nonce !== undefined && this.#registering.get(stream.nonce) === link)
+      this.#registering.set(stream.nonce, undefined)
   }
 
   receive(link: Link, message: ClientMessage): void {
@@ -88,12 +106,12 @@ export class ClientStreams {
   onResult(client: ClientIndex, result: Result): void {
     const stream = this.#attached.get(client)
     if (stream === undefined) return
-    stream.results.push(result)
+    stream.results.set(result.number, result)
     this.#touched.add(stream)
   }
 
   onRegistered(nonce: Uint8Array, client: ClientIndex): void {
-    this.#heardAt.set(client, this.#core.now)
+    if (this.#core.serves) this.#heardAt.set(client, this.#core.now)
     this.#answerRegistration(nonce, (link) => this.#core.send(link, { kind: 'registered', client }))
   }
 
@@ -158,13 +176,10 @@ export class ClientStreams {
         else this.#confirmAttach(stream, message.client, message.from)
         return
       case 'requests':
-        if (this.#owesAcknowledgement(stream)) this.#refuse(stream.link, 'BUSY', 'request')
-        else for (const command of message.commands) if (!this.#takeRequest(stream, command)) return
+        this.#takeRequests(stream, message.commands)
         return
       case 'read':
-        if (stream.reads >= this.#core.options.limits.readsPerClient)
-          this.#refuse(stream.link, 'BUSY', 'read', message.read)
-        else this.#ask({ kind: 'read', stream, read: message.read, query: message.query })
+        this.#ask({ kind: 'read', stream, read: message.read, query: message.query })
         return
       case 'keepalive':
         this.#ask({ kind: 'keepalive', stream, sentAt: message.sentAt })
@@ -175,70 +190,96 @@ export class ClientStreams {
   }
 
   /**
-   * The client leaves more results unacknowledged than the state keeps for it (S8). One request at a time still enters: acknowledgements
-   * ride on requests, so that is what makes room.
+   * Refused when too much waits already, of this connection or of all. A keepalive without an answer is as good as
+   * lost.
    */
-  #owesAcknowledgement(stream: Stream): boolean {
-    const { state } = this.#core
-    const known = stream.client === undefined ? undefined : state.client(stream.client)
-    if (stream.client === undefined || known === undefined) return false
-    return known.resultBytes > state.limits.resultBytesMax && (this.#expected.get(stream.client) ?? 0) > known.last + 1
-  }
-
   #ask(question: Question): void {
-    if (this.#rounds.size >= this.#core.options.limits.readsMax) return
-    if (question.kind === 'read') question.stream.reads++
-    this.#rounds.add(question)
+    const { kind, stream } = question
+    const { readsMax, readsPerClient } = this.#core.options.limits
+    if (this.#rounds.size < readsMax && stream.questions < readsPerClient) {
+      stream.questions++
+      this.#rounds.add(question)
+    } else if (kind !== 'keepalive') this.#refuse(stream.link, 'BUSY', kind, kind === 'read' ? question.read : 0)
   }
 
+  /** One registration at a time on each connection: nobody fills the log with them. */
   #register(stream: Stream, nonce: Uint8Array): void {
     const key = hex(nonce)
     const isKnown = this.#registering.has(key)
-    this.#registering.set(key, stream.link)
-    if (!isKnown && !this.#proposals.add(encodeCommand({ kind: 'register', nonce }))) {
-      this.#registering.delete(key)
+    const isBusy = stream.nonce !== undefined && stream.nonce !== key
+    if (isBusy || (!isKnown && !this.#proposals.add(encodeCommand({ kind: 'register', nonce })))) {
       this.#refuse(stream.link, 'BUSY', 'register')
+      return
     }
+    stream.nonce = key
+    this.#registering.set(key, stream.link)
   }
 
-  /** False when the rest of the frame must not be looked at: order would be lost. */
-  #takeRequest(stream: Stream, command: Uint8Array): boolean {
-    const request = peekRequest(command)
+  #takeRequests(stream: Stream, commands: readonly Uint8Array[]): void {
+    if (stream.isSuperseded) return
     if (stream.client === undefined) this.#refuse(stream.link, 'EXPIRED', 'request')
-    if (request === undefined || request.client !== stream.client) return false
+    else
+      for (let room = this.#room(stream.client), i = 0; i < commands.length; i++) {
+        const taken = this.#takeRequest(stream, commands[i] as Uint8Array, room)
+        if (taken === 'stop') return
+        if (taken === 'new') room--
+      }
+  }
+
+  /**
+   * How many more requests of a client may be under way (S8). One that leaves more results unacknowledged than the
+   * state keeps for it may still have one: acknowledgements ride on requests, so that is what makes room.
+   */
+  #room(client: ClientIndex): number {
+    const { state, options } = this.#core
+    const known = state.client(client)
+    if (known === undefined) return 0
+    const underWay = (this.#expected.get(client) ?? 1) - 1 - known.last
+    const owes = known.resultBytes > state.limits.resultBytesMax
+    return (owes ? 1 : options.limits.creditsPerClient) - underWay
+  }
+
+  /** 'stop': the rest of the frame must not be looked at, for order would be lost. */
+  #takeRequest(stream: Stream, command: Uint8Array, room: number): 'new' | 'known' | 'stop' {
+    const request = peekRequest(command)
+    if (request === undefined || request.client !== stream.client) return 'stop'
     const expected = this.#expected.get(request.client)
-    if (expected === undefined) return false
+    if (expected === undefined) return 'stop'
     if (request.number > expected) {
       stream.resend = true
       this.#touched.add(stream)
-      return false
+      return 'stop'
     }
     if (request.number < expected) {
       this.#repeatResult(stream, request.client, request.number)
-      return true
+      return 'known'
     }
-    if (!this.#proposals.add(command)) {
-      this.#refuse(stream.link, 'BUSY', 'request')
-      return false
+    const isTooLarge = command.length > this.#core.options.limits.requestBytesMax
+    if (isTooLarge || room <= 0 || !this.#proposals.add(command)) {
+      this.#refuse(stream.link, isTooLarge ? 'TOO_LARGE' : 'BUSY', 'request')
+      return 'stop'
     }
     this.#expected.set(request.client, expected + 1)
-    return true
+    return 'new'
   }
 
-  /** A retry: if the request was executed its result is known; else it is in the log already, and the result comes when it is applied. */
+  /**
+   * A retry: if the request was executed its result is known; else it is in the log already, and the result comes when
+   * it is applied.
+   */
   #repeatResult(stream: Stream, client: ClientIndex, number: number): void {
     const result = this.#core.state.results(client, number)[0]
     if (result?.number !== number) return
-    stream.results.push(result)
+    stream.results.set(number, result)
     this.#touched.add(stream)
   }
 
   #answer(question: Question): void {
     const { stream } = question
     if (this.#streams.get(stream.link) !== stream) return
+    stream.questions--
     switch (question.kind) {
       case 'read':
-        stream.reads--
         stream.answers.push({ read: question.read, answer: this.#core.state.answer(question.query) })
         this.#touched.add(stream)
         return
@@ -260,7 +301,9 @@ export class ClientStreams {
     if (older !== undefined && older !== stream) {
       if (older.connection > stream.connection) return
       older.client = undefined
+      older.isSuperseded = true
     }
+    this.#detach(stream)
     stream.client = client
     this.#attached.set(client, stream)
     this.#heardAt.set(client, this.#core.now)
@@ -272,18 +315,20 @@ export class ClientStreams {
     const expected = this.#expected.get(client) ?? 1
     const credits = this.#core.options.limits.creditsPerClient
     this.#core.send(stream.link, { kind: 'attached', client, expected, credits })
-    for (const result of this.#core.state.results(client, from)) stream.results.push(result)
+    // What waits to be sent is among what the state keeps, or not asked for any more.
+    stream.results = new Map(this.#core.state.results(client, from).map((result) => [result.number, result]))
     this.#touched.add(stream)
   }
 
   #send(stream: Stream): void {
     const core = this.#core
-    if (stream.results.length > 0) core.send(stream.link, { kind: 'results', results: stream.results })
-    if (stream.answers.length > 0) core.send(stream.link, { kind: 'answers', answers: stream.answers })
+    for (const results of inBatches([...stream.results.values()], bytesOfResult))
+      core.send(stream.link, { kind: 'results', results })
+    for (const answers of inBatches(stream.answers, bytesOfAnswer)) core.send(stream.link, { kind: 'answers', answers })
     if (stream.resend && stream.client !== undefined) {
       core.send(stream.link, { kind: 'resend', expected: this.#expected.get(stream.client) ?? 1 })
     }
-    stream.results = []
+    stream.results.clear()
     stream.answers = []
     stream.resend = false
   }
@@ -292,7 +337,15 @@ export class ClientStreams {
     const key = hex(nonce)
     const link = this.#registering.get(key)
     this.#registering.delete(key)
-    if (link !== undefined && this.#streams.has(link)) answer(link)
+    const stream = link === undefined ? undefined : this.#streams.get(link)
+    if (stream === undefined) return
+    stream.nonce = undefined
+    answer(stream.link)
+  }
+
+  #detach(stream: Stream): void {
+    if (stream.client !== undefined && this.#attached.get(stream.client) === stream)
+      this.#attached.delete(stream.client)
   }
 
   #refuse(link: Link, code: RefusalCode, what: 'register' | 'attach' | 'request' | 'read', read = 0): void {

@@ -1,8 +1,8 @@
 import type { Millis } from '../machine.ts'
 
 /**
- * Cluster time (R8): the last stamp plus the monotonic time since this process first received it. It stands still without a leader and
- * never looks at a wall clock, so clocks that differ between servers can't move it.
+ * Cluster time (R8): the last stamp plus the monotonic time since this process first received it. It stands still
+ * without a leader and never looks at a wall clock, so clocks that differ between servers can't move it.
  * Invariant: `at` never falls.
  */
 export class ClusterClock {

@@ -8,7 +8,10 @@ import type { ServerCore } from './core.ts'
 
 type Hello = Extract<Message, { kind: 'hello' }>
 
-/** A connection that somebody else dialled. Before its hello is accepted it has no purpose, and says nothing that is listened to. */
+/**
+ * A connection that somebody else dialled. Before its hello is accepted it has no purpose, and says nothing that is
+ * listened to.
+ */
 export interface Guest {
   readonly link: Link
   readonly remote: string
@@ -29,6 +32,7 @@ export class Door {
   readonly #guests = new Map<Link, Guest>()
   readonly #servers = new Map<string, Link>()
   readonly #told = new Set<string>()
+  #dismissed: Link[] = []
 
   constructor(core: ServerCore) {
     this.#core = core
@@ -75,7 +79,14 @@ export class Door {
   }
 
   dismiss(link: Link, reason: string): void {
-    if (this.forget(link) !== undefined) this.#core.push({ kind: 'close', link, reason })
+    if (this.forget(link) === undefined) return
+    this.#core.push({ kind: 'close', link, reason })
+    this.#dismissed.push(link)
+  }
+
+  /** Links closed here since the last look: no `closed` will follow for them. */
+  takeDismissed(): readonly Link[] {
+    return this.#dismissed.splice(0)
   }
 
   closeAll(reason: string): void {
@@ -119,7 +130,7 @@ export class Door {
   #letIn(guest: Guest): void {
     this.#guests.set(guest.link, guest)
     this.#core.push({ kind: 'admit', link: guest.link })
-    if (guest.server === undefined) return
+    if (guest.server === undefined || guest.purpose === 'client' || guest.purpose === 'admin') return
     const key = `${guest.purpose} ${guest.server}`
     const older = this.#servers.get(key)
     if (older !== undefined) this.dismiss(older, 'a younger connection of the same server')
@@ -138,9 +149,15 @@ export class Door {
     })
   }
 
+  /** A server named in `servers` by its name, whatever its incarnation; anybody else by the host he comes from. */
+  #placeOf(guest: Guest, hello: Hello): string {
+    const name = hello.server === undefined ? undefined : nameOf(hello.server)
+    return name !== undefined && this.#core.options.servers.has(name) ? name : hostOf(guest.remote)
+  }
+
   #refuse(guest: Guest, hello: Hello, code: RefusalCode): void {
     const { text } = refusals[code]
-    this.report(hello.server ?? hostOf(guest.remote), code, text)
+    this.report(this.#placeOf(guest, hello), code, text)
     this.#core.send(guest.link, { kind: 'unwelcome', code, text, connection: hello.connection })
     this.dismiss(guest.link, code)
   }

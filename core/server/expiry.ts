@@ -9,8 +9,9 @@ import type { Proposals } from './proposals.ts'
 const sweepMs = 250
 
 /**
- * Ends clients that were silent for too long, or said goodbye (R7): by an entry that names the touch counter seen, so that a request that
- * came first in the log wins. Only the leader proposes it, and never before it has led for a client's whole timeout.
+ * Ends clients that were silent for too long, or said goodbye (R7): by an entry that names the touch counter seen, so
+ * that a request that came first in the log wins. Only the leader proposes it, and never before it has led for a
+ * client's whole timeout.
  */
 export class Expiry {
   readonly #core: ServerCore
@@ -31,11 +32,16 @@ export class Expiry {
     return this.#core.serves ? this.#at : undefined
   }
 
+  /** This server serves no more; should it serve again, it begins anew to count. */
+  clear(): void {
+    this.#servingSince = undefined
+    this.#proposed.clear()
+  }
+
   tick(): void {
     const core = this.#core
     if (!core.serves) {
-      this.#servingSince = undefined
-      this.#proposed.clear()
+      this.clear()
       return
     }
     this.#servingSince ??= core.now
@@ -56,7 +62,7 @@ export class Expiry {
     for (const [client, { touch }] of state.clients()) {
       if (due.length >= options.limits.expiriesPerEntry) break
       if (this.#proposed.get(client) === touch) continue
-      const heardAt = this.#streams.lastHeardAt(client) ?? servingSince
+      const heardAt = Math.max(servingSince, this.#streams.lastHeardAt(client) ?? servingSince)
       if (this.#streams.goodbyes.has(client) || heardAt + options.timing.clientTimeoutMs <= now)
         due.push({ client, touch })
     }

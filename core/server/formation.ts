@@ -19,10 +19,10 @@ const joinMs = 250
 
 /**
  * How a group comes to be, and how a server that holds nothing finds its place (R5).
- * The first of the sorted names founds: it asks all others to promise that they hold nothing and will found with nobody else; with every
- * promise of one round in hand it draws the history and sends the founding entries to all.
- * Invariant: a server adopts founding entries only from the founder it promised last, so a founder that died and was replaced can't leave
- * two histories behind.
+ * The first of the sorted names founds: it asks all others to promise that they hold nothing and will found with nobody
+ * else; with every promise of one round in hand it draws the history and sends the founding entries to all.
+ * Invariant: a server adopts founding entries only from the founder it promised last, so a founder that died and was
+ * replaced can't leave two histories behind.
  */
 export class Formation {
   readonly #core: ServerCore
@@ -55,8 +55,8 @@ export class Formation {
     return replica !== undefined && isMember(replica.members, id)
   }
 
-  get #isFounder(): boolean {
-    return [...this.#core.options.servers.keys()].sort()[0] === this.#core.name
+  get #founder(): ServerName | undefined {
+    return [...this.#core.options.servers.keys()].sort()[0]
   }
 
   nextDeadline(): Millis | undefined {
@@ -66,17 +66,18 @@ export class Formation {
   tick(): void {
     if (!this.isEmpty || this.#at > this.#core.now) return
     if (this.#anyPeerHasHistory()) this.#join()
-    else if (this.#isFounder) this.#askAll()
+    else if (this.#founder === this.#core.name) this.#askAll()
     else this.#at = this.#core.now + askMs
   }
 
   onFormAsk(link: Link, from: ServerId, ask: FormAsk): void {
+    if (nameOf(from) !== this.#founder) return
     if (this.isEmpty) this.#promised = { to: from, ask: ask.ask }
     this.#core.send(link, { kind: 'form-answer', ask: ask.ask, promised: this.isEmpty })
   }
 
   onFormAnswer(from: ServerId, answer: FormAnswer): void {
-    if (!this.isEmpty || answer.ask !== this.#ask) return
+    if (!this.isEmpty || this.#ask === 0 || answer.ask !== this.#ask) return
     if (answer.promised) this.#promises.set(nameOf(from), from)
     else this.#peers.noteHistory(from)
     if (this.#promises.size === this.#core.options.servers.size - 1) this.#found()
@@ -86,7 +87,7 @@ export class Formation {
   onForm(from: ServerId, form: Form): readonly Run[] | undefined {
     const promised = this.#promised
     if (!this.isEmpty || promised === undefined || promised.to !== from || promised.ask !== form.ask) return undefined
-    return historyIn(form.runs) === undefined ? undefined : form.runs
+    return isFounding(form.runs) ? form.runs : undefined
   }
 
   /** Set when this server founds: the entries to begin the log with. Read once by the server machine. */
@@ -113,11 +114,12 @@ export class Formation {
   #found(): void {
     const core = this.#core
     const history = hex(this.#historyBytes) as HistoryId
-    const voters = [core.id, ...this.#promises.values()]
-    const addresses = voters.map((id) => [id, core.options.servers.get(nameOf(id)) ?? ''] as const)
+    const all = [core.id, ...[...this.#promises.values()].sort()]
+    const voters = all.slice(0, core.options.limits.votersMax)
+    const addresses = all.map((id) => [id, core.options.servers.get(nameOf(id)) ?? ''] as const)
     const stampMs = Math.max(1, Math.floor(this.#wallMs))
     const found = encodeCommand({ kind: 'found', history, servers: canonicalServers(core.options.servers) })
-    const members = encodeMembers(makeMembers(voters, [], [], addresses))
+    const members = encodeMembers(makeMembers(voters, [], all.slice(voters.length), addresses))
     this.#founding = [
       { kind: 'data', firstIndex: 1, term: 1, stampMs, count: 1, bytes: runBytes([found]) },
       { kind: 'members', firstIndex: 2, term: 1, stampMs, count: 1, bytes: runBytes([members]) },
@@ -136,6 +138,13 @@ export class Formation {
   #anyPeerHasHistory(): boolean {
     return [...this.#core.options.servers.keys()].some((name) => this.#peers.incarnationAt(name)?.hasHistory === true)
   }
+}
+
+/** Two entries as a founder makes them: the history, and its first members. */
+function isFounding(runs: readonly Run[]): boolean {
+  const [found, members] = runs
+  const isWhole = runs.length === 2 && found?.firstIndex === 1 && found.count === 1 && members?.kind === 'members'
+  return isWhole && members.term === 1 && historyIn(runs) !== undefined
 }
 
 /** The history that a log's first entries name, if they do. */

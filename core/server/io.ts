@@ -3,7 +3,10 @@ import type { HistoryId, Index, ServerId, ServerName, Term } from '../wire/ids.t
 import type { LinkEffect, LinkInput } from '../wire/link.ts'
 import type { Role } from '../wire/message.ts'
 
-/** What a server hears. Its host gives one `turn` after the inputs of an event-loop turn: only then does it flush, replicate and answer. */
+/**
+ * What a server hears. Its host gives one `turn` after the inputs of an event-loop turn: only then does it flush,
+ * replicate and answer.
+ */
 export type ServerInput =
   | { readonly kind: 'tick' }
   | { readonly kind: 'turn' }
@@ -20,7 +23,10 @@ export type ServerEffect =
   | LinkEffect
   | DiskEffect
   | { readonly kind: 'event'; readonly event: ServerEvent }
-  /** The machine is finished and takes no more input. After `burnt` the identity must not be used again: the host removes the data (R4). */
+  /**
+   * The machine is finished and takes no more input. After `burnt` the identity must not be used again: the host
+   * removes the data (R4).
+   */
   | { readonly kind: 'stop'; readonly reason: StopReason; readonly text: string; readonly burnt: boolean }
 
 export type StopReason = 'stopped' | 'disk-failed' | 'disk-full' | 'replaced' | 'diverged' | 'removed'

@@ -1,5 +1,6 @@
 import { isMember, isVoter, type Members, makeMembers, memberNamed } from '../consensus/members.ts'
 import { majorityOf } from '../consensus/quorum.ts'
+import { utf8Length } from '../lib/utf8.ts'
 import type { Millis } from '../machine.ts'
 import { type Link, nameOf, type ServerId, type ServerName } from '../wire/ids.ts'
 import type { ServerCore } from './core.ts'
@@ -15,12 +16,15 @@ interface Leaver {
   readonly link: Link
 }
 
+/** As much of an address as a configuration has room for. */
+const addressBytesMax = 512
+
 /** How often the leader looks whether somebody can be taken in, promoted or let go. */
 const reviewMs = 50
 
 /**
- * Who belongs to the group, as its leader decides (R5): takes in servers that hold nothing in the place of dead incarnations of their name,
- * first as learners, then by a joint change, and lets go who asks for it.
+ * Who belongs to the group, as its leader decides (R5): takes in servers that hold nothing in the place of dead
+ * incarnations of their name, first as learners, then by a joint change, and lets go who asks for it.
  * Also notices, on any server, that a majority of the incarnations is gone for good.
  * Not here: the mechanics of a change (consensus).
  */
@@ -49,6 +53,7 @@ export class Membership {
   /** A server that holds nothing wants in. */
   onJoin(link: Link, server: ServerId, address: string): void {
     const core = this.#core
+    if (utf8Length(address) > addressBytesMax) return
     this.noteEmpty(server)
     if (!core.serves)
       core.send(link, { kind: 'join-refused', code: this.majorityLost ? 'MAJORITY_LOST' : 'NOT_LEADER' })
@@ -68,14 +73,24 @@ export class Membership {
     this.#reviewMajority()
   }
 
+  /** Whoever answers under this name belongs to the group: nothing is lost there. */
+  noteMember(server: ServerId): void {
+    this.#replaced.delete(nameOf(server))
+  }
+
+  /** This server leads no more: what its members wanted of it they ask the next leader. */
+  clear(): void {
+    this.#joiners.clear()
+    this.#leavers.clear()
+    this.#caughtUp.clear()
+  }
+
   tick(): void {
     const core = this.#core
     const { replica } = core
     if (replica?.leader !== undefined) this.majorityLost = false
     if (!core.serves || replica === undefined) {
-      this.#joiners.clear()
-      this.#leavers.clear()
-      this.#caughtUp.clear()
+      this.clear()
       return
     }
     if (this.#at > core.now) return
@@ -114,8 +129,12 @@ export class Membership {
     return this.#peers.linkTo(old) === undefined && silentSince + options.timing.electionMsMin <= now
   }
 
-  /** A learner that kept up for two reviews becomes a voter; the incarnation it stands in for goes in the same joint change. */
+  /**
+   * A learner that kept up for two reviews becomes a voter; the incarnation it stands in for goes in the same joint
+   * change.
+   */
   #promotion(members: Members): Members | undefined {
+    for (const id of this.#caughtUp.keys()) if (!members.learners.includes(id)) this.#caughtUp.delete(id)
     for (const id of members.learners) {
       const progress = this.#core.replica?.progressOf(id)
       const keptUp =
@@ -150,7 +169,7 @@ export class Membership {
 
   #reviewMajority(): void {
     const { replica } = this.#core
-    if (replica === undefined || this.majorityLost) return
+    if (replica === undefined || replica.leader !== undefined || this.majorityLost) return
     const { voters } = replica.members
     const gone = voters.filter((id) => {
       const other = this.#replaced.get(nameOf(id))

@@ -5,6 +5,7 @@ import { utf8Length, utf8Write } from '../lib/utf8.ts'
 import type { Millis } from '../machine.ts'
 import type { StateLimits } from '../state/limits.ts'
 import type { DiskReader } from '../storage/disk.ts'
+import { frameBytesMax } from '../wire/framer.ts'
 import type { GroupId, ServerName } from '../wire/ids.ts'
 
 export interface ServerOptions {
@@ -60,6 +61,8 @@ export interface ServerLimits {
   readonly inflightBytesMax: number
   readonly appendBytesMax: number
   readonly uncommittedBytesMax: number
+  /** A request, with the head of the append around it and what else an append takes, must fit a frame. */
+  readonly requestBytesMax: number
   /** Entries handed to the state in one turn: what a long catch-up does at a time. */
   readonly applyEntriesMax: number
   /** A snapshot is due when so many entries, or bytes, were applied since the last. */
@@ -89,6 +92,7 @@ export const defaultLimits: ServerLimits = {
   inflightBytesMax: 4 * 1024 * 1024,
   appendBytesMax: 256 * 1024,
   uncommittedBytesMax: 16 * 1024 * 1024,
+  requestBytesMax: 3 * 1024 * 1024,
   applyEntriesMax: 4096,
   snapshotEntries: 1_000_000,
   snapshotBytes: 64 * 1024 * 1024,
@@ -107,6 +111,7 @@ export const defaultLimits: ServerLimits = {
   flushBytesMax: 8 * 1024 * 1024,
 }
 assert(defaultLimits.appendBytesMax <= defaultLimits.inflightBytesMax, 'one append fills the window')
+assert(defaultLimits.requestBytesMax + defaultLimits.appendBytesMax < frameBytesMax, 'an append does not fit a frame')
 assert(defaultTiming.heartbeatMs * 4 <= defaultTiming.electionMsMin, 'heartbeats are too rare for the election timeout')
 
 /** What a server is given once, at its start. */

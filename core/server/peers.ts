@@ -6,7 +6,10 @@ import type { ServerCore } from './core.ts'
 
 type Welcome = Extract<Message, { kind: 'welcome' }>
 
-/** A connection that this server dials and keeps: one to every other server, for what it asks of them; answers come back on it. */
+/**
+ * A connection that this server dials and keeps: one to every other server, for what it asks of them; answers come back
+ * on it.
+ */
 interface Peer {
   readonly name: ServerName
   link: Link | undefined
@@ -30,7 +33,8 @@ export type PeerNews =
   | { readonly kind: 'died'; readonly peer: ServerName }
 
 /**
- * Dials every other server, greets it, and dials again with jittered back-off when the connection breaks; the first time at once.
+ * Dials every other server, greets it, and dials again with jittered back-off when the connection breaks; the first
+ * time at once.
  * Not here: connections that others dialled (the door), and what is said on a connection once it is open.
  */
 export class Peers {
@@ -124,13 +128,20 @@ export class Peers {
     if (peer === undefined) return undefined
     const wasOpen = peer.phase === 'open'
     const died = peer.suspect && refused
-    // 1. A process is killed. 2. Its connection breaks. 3. Its door is still open for a moment and takes the next one, which breaks
-    // unanswered, be it before we saw it open. 4. The door closes; therefore such a connection leaves the suspicion to the one after it.
+    // 1. A process is killed. 2. Its connection breaks. 3. Its door is still open for a moment and takes the next one,
+    // which breaks unanswered, be it before we saw it open. 4. The door closes; therefore such a connection leaves the
+    // suspicion to the one after it.
     this.#drop(peer)
     peer.suspect = wasOpen || (peer.suspect && !refused)
     if (wasOpen) this.#dial(peer)
     else this.#backOff(peer)
     return died ? { kind: 'died', peer: peer.name } : undefined
+  }
+
+  /** A greeting of this number went out on this link and is unanswered. */
+  awaits(link: Link, connection: number): boolean {
+    const peer = this.#byLink.get(link)
+    return peer?.phase === 'greeting' && peer.connection === connection
   }
 
   onWelcome(link: Link, welcome: Welcome): readonly PeerNews[] {

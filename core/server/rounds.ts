@@ -9,8 +9,8 @@ interface Waiting<T> {
 }
 
 /**
- * What the leader answers only after a quorum confirmed, in a round begun after the question arrived, that it still leads (R2): reads,
- * attaches and keepalives. Everything that arrives while a round is under way shares the next one.
+ * What the leader answers only after a quorum confirmed, in a round begun after the question arrived, that it still
+ * leads (R2): reads, attaches and keepalives. Everything that arrives while a round is under way shares the next one.
  * Not here: the answers.
  */
 export class Rounds<T> {

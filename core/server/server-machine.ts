@@ -30,8 +30,8 @@ import { Switchboard, type WholeServer } from './switchboard.ts'
 
 /**
  * One server: composes consensus, storage, the replicated state, its peers and its clients into one machine.
- * Invariant: inputs only change what is held in memory; a `turn` flushes, replicates, applies and answers, so that everything which arrived
- * in one event-loop turn shares one write per peer and one flush.
+ * Invariant: inputs only change what is held in memory; a `turn` flushes, replicates, applies and answers, so that
+ * everything which arrived in one event-loop turn shares one write per peer and one flush.
  * Not here: any rule of those parts. This class routes.
  */
 export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeServer {
@@ -54,7 +54,8 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeS
   readonly #switchboard: Switchboard
   #told = ''
   #toldMembers: Members | undefined
-  #led = false
+  /** The term in which this server leads, or 0. */
+  #ledTerm = 0
 
   /** Opens what an earlier life of the server left. A folder of somebody else is refused, untouched. */
   static open(options: ServerOptions, given: ServerBoot, now: Millis): ServerMachine | BootRefused {
@@ -208,6 +209,7 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeS
     core.replica?.turn()
     core.storage.turn(core.now)
     core.replica?.storageProgressed(core.now)
+    this.#receiver.turn()
     this.#install()
     this.#applier.turn()
     this.#streams.flush()
@@ -265,9 +267,9 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeS
 
   #tellRole(): void {
     const core = this.#core
-    const leads = core.replica?.role === 'leader'
-    if (this.#led && !leads) this.#stopLeading()
-    this.#led = leads
+    const ledTerm = core.replica?.role === 'leader' ? core.replica.term : 0
+    if (this.#ledTerm !== 0 && this.#ledTerm !== ledTerm) this.#stopLeading()
+    this.#ledTerm = ledTerm
     const role = roleOf(core, this.#formation)
     const term = core.replica?.term ?? 0
     const told = `${role} ${term} ${core.leaderName ?? ''}`
@@ -280,6 +282,8 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeS
     for (const link of this.#streams.stopServing()) this.#door.dismiss(link, 'this server stopped leading')
     this.#sender.stop()
     this.#proposals.clear()
+    this.#expiry.clear()
+    this.#membership.clear()
   }
 
   #startReplica(): void {

@@ -7,8 +7,8 @@ import type { Peers } from './peers.ts'
 const retryMs = 100
 
 /**
- * The orderly way out: a leader hands leadership over first; a memory server then asks to be taken out of the members, for its memory ends
- * with it (R5). It ends when that is done, or when patience does.
+ * The orderly way out: a leader hands leadership over first; a memory server then asks to be taken out of the members,
+ * for its memory ends with it (R5). It ends when that is done, or when patience does.
  */
 export class Shutdown {
   readonly #core: ServerCore
@@ -32,6 +32,7 @@ export class Shutdown {
   }
 
   onLeft(): void {
+    if (!this.isUnderWay) return
     this.#left = true
     this.#at = this.#core.now
   }

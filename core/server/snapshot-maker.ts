@@ -6,8 +6,8 @@ import { SnapshotSource } from './snapshot-source.ts'
 const backlogMax = 2
 
 /**
- * Takes a snapshot when the log has grown enough, a slice a turn, and compacts the log behind it. In memory mode nothing is written: the
- * state itself is the snapshot.
+ * Takes a snapshot when the log has grown enough, a slice a turn, and compacts the log behind it. In memory mode
+ * nothing is written: the state itself is the snapshot.
  * Invariant: the log is compacted only up to what a durable snapshot covers.
  */
 export class SnapshotMaker {

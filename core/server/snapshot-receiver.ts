@@ -30,7 +30,8 @@ export interface Installed {
 }
 
 /**
- * Receives a snapshot chunk by chunk, into the storage and into a state beside the one that serves, and hands both over when they are whole.
+ * Receives a snapshot chunk by chunk, into the storage and into a state beside the one that serves, and hands both over
+ * when they are whole.
  * Invariant: nothing of the server changes before the snapshot is complete, valid and durable.
  */
 export class SnapshotReceiver {
@@ -68,14 +69,18 @@ export class SnapshotReceiver {
     if (this.#reception === reception) this.#ack(link, chunk.index, reception.next, false)
   }
 
-  /** The leader, its term or its connection changed: what was received is worth nothing. */
-  abandon(): void {
-    if (this.isStoring) this.#core.storage.abandonSnapshot()
-    this.#reception = undefined
+  /**
+   * A leader of another term, or appends that overtook the snapshot, end what is not complete: nobody goes on with it.
+   */
+  turn(): void {
+    const { replica } = this.#core
+    const reception = this.#reception
+    if (reception === undefined || reception.state !== undefined || replica === undefined) return
+    if (reception.term < replica.term || reception.index <= replica.commit) this.#abandon()
   }
 
   onClosed(link: Link): void {
-    if (this.#reception?.link === link && this.#reception.state === undefined) this.abandon()
+    if (this.#reception?.link === link && this.#reception.state === undefined) this.#abandon()
   }
 
   /** Once durable: what to install. The reception is over then. */
@@ -97,7 +102,7 @@ export class SnapshotReceiver {
     // A complete snapshot is on its way to the disk: it will be installed, whoever sends another.
     if (current?.state !== undefined || chunk.chunk !== 0 || chunk.index <= this.#core.storage.snapshotDurable)
       return undefined
-    this.abandon()
+    this.#abandon()
     if (!this.#claimStorage()) return undefined
     this.#core.storage.beginSnapshot(chunk.index, chunk.indexTerm)
     const { term, index, indexTerm } = chunk
@@ -113,12 +118,19 @@ export class SnapshotReceiver {
       else if (!chunk.last) reception.restorer.push(chunk.bytes)
       reception.next++
       if (!chunk.last) return
-      reception.state = reception.restorer.finish()
+      const state = reception.restorer.finish()
+      if (state.appliedIndex !== reception.index) throw new Malformed('the snapshot covers something else')
+      reception.state = state
       this.#core.storage.endSnapshot()
     } catch (error) {
       if (!(error instanceof Malformed)) throw error
-      this.abandon()
+      this.#abandon()
     }
+  }
+
+  #abandon(): void {
+    if (this.isStoring) this.#core.storage.abandonSnapshot()
+    this.#reception = undefined
   }
 
   #ack(link: Link, index: Index, next: number, done: boolean): void {

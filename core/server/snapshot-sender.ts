@@ -22,8 +22,8 @@ interface Transfer {
 }
 
 /**
- * Streams snapshots to members that need entries which were compacted away: a window of chunks, sent again when they get lost, given up
- * when nothing moves. A member's heartbeats never wait behind it.
+ * Streams snapshots to members that need entries which were compacted away: a window of chunks, sent again when they
+ * get lost, given up when nothing moves. A member's heartbeats never wait behind it.
  */
 export class SnapshotSender {
   readonly #core: ServerCore
@@ -69,6 +69,11 @@ export class SnapshotSender {
   onClosed(link: Link): void {
     const transfer = this.#transfers.get(link)
     if (transfer !== undefined) this.#giveUp(transfer, undefined)
+  }
+
+  hangUp(link: Link, reason: string): void {
+    const transfer = this.#transfers.get(link)
+    if (transfer !== undefined) this.#giveUp(transfer, reason)
   }
 
   onMessage(link: Link, message: Message): void {
@@ -127,14 +132,15 @@ export class SnapshotSender {
 
   #onAck(transfer: Transfer, ack: SnapshotAck): void {
     const { replica, now } = this.#core
-    if (replica === undefined || ack.term !== replica.term || ack.index !== transfer.source.index) return
+    if (replica === undefined || transfer.phase !== 'sending') return
+    if (ack.term !== replica.term || ack.index !== transfer.source.index) return
     if (ack.done) {
       replica.snapshotInstalled(transfer.to, ack.index)
       this.#core.emit({ kind: 'snapshot-sent', index: ack.index, to: transfer.to })
       this.#giveUp(transfer, 'done')
       return
     }
-    if (ack.next <= transfer.base) return
+    if (ack.next <= transfer.base || ack.next > transfer.base + transfer.window.length) return
     transfer.window.splice(0, ack.next - transfer.base)
     transfer.base = ack.next
     transfer.progressAt = now

@@ -4,8 +4,8 @@ import type { Index, Term } from '../wire/ids.ts'
 import type { ServerCore } from './core.ts'
 
 /**
- * A snapshot of this server's state at the index it has applied, given out chunk by chunk while the state goes on: the members come first,
- * then the state in canonical order.
+ * A snapshot of this server's state at the index it has applied, given out chunk by chunk while the state goes on: the
+ * members come first, then the state in canonical order.
  */
 export class SnapshotSource {
   readonly index: Index

@@ -9,6 +9,7 @@ import type { Door, Guest } from './door.ts'
 import type { Formation } from './formation.ts'
 import type { Membership } from './membership.ts'
 import type { PeerNews, Peers } from './peers.ts'
+import { fitsLog, isPlausible } from './plausible.ts'
 import type { Shutdown } from './shutdown.ts'
 import type { SnapshotReceiver } from './snapshot-receiver.ts'
 import type { SnapshotSender } from './snapshot-sender.ts'
@@ -63,7 +64,7 @@ export class Switchboard {
 
   onFrame(link: Link, frame: Uint8Array): void {
     const message = decodeMessage(frame)
-    if (message === undefined) this.#malformed(link)
+    if (message === undefined || !isPlausible(message)) this.#malformed(link)
     else if (this.#parts.peers.owns(link)) this.#onPeerAnswer(link, message)
     else if (this.#parts.sender.owns(link)) this.#parts.sender.onMessage(link, message)
     else this.#onGuest(link, message)
@@ -71,11 +72,9 @@ export class Switchboard {
 
   #malformed(link: Link): void {
     if (this.#parts.peers.owns(link)) this.#parts.peers.hangUp(link, 'malformed message')
-    else if (this.#parts.sender.owns(link)) this.#parts.sender.onClosed(link)
-    else {
-      this.#parts.streams.close(link)
-      this.#parts.door.dismiss(link, 'malformed message')
-    }
+    else if (this.#parts.sender.owns(link)) this.#parts.sender.hangUp(link, 'malformed message')
+    else this.#parts.door.dismiss(link, 'malformed message')
+    this.#forgetDismissed()
   }
 
   onClosed(link: Link, refused: boolean): void {
@@ -85,6 +84,13 @@ export class Switchboard {
     this.#parts.receiver.onClosed(link)
     this.#parts.streams.close(link)
     this.#parts.door.forget(link)
+  }
+
+  #forgetDismissed(): void {
+    for (const link of this.#parts.door.takeDismissed()) {
+      this.#parts.receiver.onClosed(link)
+      this.#parts.streams.close(link)
+    }
   }
 
   #onPeerAnswer(link: Link, message: Message): void {
@@ -107,6 +113,7 @@ export class Switchboard {
   }
 
   #onUnwelcome(link: Link, message: Extract<Message, { kind: 'unwelcome' }>): void {
+    if (!this.#parts.peers.awaits(link, message.connection)) return
     this.#parts.door.report(`link to ${this.#parts.peers.nameOn(link) ?? ''}`, message.code, message.text)
     this.#parts.peers.hangUp(link, message.code)
     if (message.code === 'REPLACED') this.#whole.replaced(message.text)
@@ -119,11 +126,13 @@ export class Switchboard {
       return
     }
     if (news.welcome.history === undefined) this.#parts.membership.noteEmpty(news.welcome.server)
+    else this.#parts.membership.noteMember(news.welcome.server)
   }
 
   #onGuest(link: Link, message: Message): void {
     if (message.kind === 'hello') {
       const guest = this.#parts.door.onHello(link, message)
+      this.#forgetDismissed()
       if (guest?.purpose === 'client') this.#parts.streams.open(link, guest.connection)
       if (guest?.purpose === 'peer' && guest.server !== undefined) this.#parts.peers.noteCalled(nameOf(guest.server))
       return
@@ -155,7 +164,8 @@ export class Switchboard {
   #onSnapshotLink(link: Link, from: ServerId, message: Message): void {
     if (message.kind !== 'snapshot-chunk') return
     this.#whole.ensureReplica()
-    if (this.#core.replica?.hearLeader(from, message.term, this.#core.now) === true)
+    const { replica, now } = this.#core
+    if (replica?.hearLeader(from, message.term, now) === true && replica.leader === from)
       this.#parts.receiver.onChunk(link, from, message)
   }
 
@@ -170,21 +180,31 @@ export class Switchboard {
         return
       }
       case 'join':
-        this.#parts.membership.onJoin(guest.link, message.server, message.address)
+        if (message.server === from) this.#parts.membership.onJoin(guest.link, from, message.address)
         return
       case 'leave':
         this.#parts.membership.onLeave(guest.link, from)
         return
       case 'diverged':
-        this.#whole.diverged(message.index)
+        if (this.#isVerdict(from, message.term, message.index)) this.#whole.diverged(message.index)
         return
       case 'append':
+        if (this.#core.replica !== undefined && !fitsLog(this.#core.replica, message)) return
+        this.#whole.ensureReplica()
+        this.#core.replica?.receive(from, message, this.#core.now)
+        return
       case 'heartbeat':
       case 'vote':
       case 'timeout-now':
         this.#whole.ensureReplica()
         this.#core.replica?.receive(from, message, this.#core.now)
     }
+  }
+
+  /** Only the leader compares, and only what this server has told of itself. */
+  #isVerdict(from: ServerId, term: number, index: number): boolean {
+    const { replica } = this.#core
+    return replica?.leader === from && replica.term === term && this.#parts.checkpoints.has(index)
   }
 
   sendTo(to: ServerId, message: PeerMessage): void {
