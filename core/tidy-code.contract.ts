@@ -1,5 +1,6 @@
 /**
- * A source text taken apart: `code` and `comments` have its length and its line breaks, and blanks where the other part stood.
+ * A source text taken apart: `code` and `comments` have its length and its line breaks, and blanks where the other part
+ * stood.
  * In `code` the contents of strings, templates and regular expressions are blank too; their quotes stay.
  */
 export interface Parts {
@@ -99,16 +100,16 @@ export interface FunctionSpan {
   /** Counted from 1. */
   readonly line: number
   readonly lines: number
-  /** Its first line inside. */
-  readonly begins: string
+  /** Whether it does nothing but hold tests: a `describe`, or a function with one directly inside. */
+  readonly isChapter: boolean
 }
 
 const notAFunction = /^(?:if|for|while|switch|catch|with|return|await|else|do|try|\})(?![\w$])/
 const namedHead = /^(?:(?:export|static|private|override|async|get|set) )*(?:function\b|\*?[#\w$[\].]+(?:<.*>)?\()/
 
 /**
- * The functions of a formatted source that span lines. Relies on the formatter: an opening brace ends its line, and the closing one is
- * indented like the line where the function begins.
+ * The functions of a formatted source that span lines. Relies on the formatter: an opening brace ends its line, and the
+ * closing one is indented like the line where the function begins.
  */
 export function functionsIn(code: string): FunctionSpan[] {
   const lines = code.split('\n')
@@ -119,9 +120,15 @@ export function functionsIn(code: string): FunctionSpan[] {
     const head = (lines[first] ?? '').trim()
     if (!opensFunction(line.trim(), head)) return
     const close = lines.findIndex((later, j) => j > i && indentOf(later) === indentOf(line) && /^\s*\}/.test(later))
-    if (close > 0) spans.push({ head, line: first + 1, lines: close - first + 1, begins: (lines[i + 1] ?? '').trim() })
+    if (close < 0) return
+    const isChapter = describes(head) || lines.slice(i + 1, close).some((inner) => describes(inner, indentOf(line) + 2))
+    spans.push({ head, line: first + 1, lines: close - first + 1, isChapter })
   })
   return spans
+}
+
+function describes(line: string, indent = 0): boolean {
+  return indentOf(line) === indent && /^describe\b/.test(line.trimStart())
 }
 
 /** Where parameters took several lines, the head is the line that the closing parenthesis is aligned with. */

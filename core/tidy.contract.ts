@@ -47,7 +47,10 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   scripts: ['core'],
 }
 
-/** The folders of core from left to right; those of one rank don't know one another. Files at the root of core stand left of all. */
+/**
+ * The folders of core from left to right; those of one rank don't know one another. Files at the root of core stand
+ * left of all.
+ */
 const ranks: Readonly<Record<string, number>> = {
   '': 0,
   lib: 1,
@@ -74,7 +77,10 @@ const wards: Readonly<Record<string, { readonly place: string; readonly why: str
 const transcendental =
   'sin|cos|tan|asin|acos|atan|atan2|sinh|cosh|tanh|asinh|acosh|atanh|exp|expm1|log|log2|log10|log1p|pow|cbrt|hypot'
 
-/** What the language offers and core must not use: it would act differently on another machine, or on the same one twice. */
+/**
+ * What the language offers and core must not use: it would act differently on another machine, or on the same one
+ * twice.
+ */
 const bans: readonly Ban[] = [
   { rule: 'Date', pattern: /\bDate\b/g, instead: 'take `now` as an argument' },
   { rule: 'Math.random', pattern: /\bMath\.random\b/g, instead: 'draw from the Prng that was passed in' },
@@ -106,7 +112,10 @@ const bans: readonly Ban[] = [
   },
 ]
 
-/** Everything that the files break, without what the exceptions allow; an exception that allows nothing is a complaint of its own. */
+/**
+ * Everything that the files break, without what the exceptions allow; an exception that allows nothing is a complaint
+ * of its own.
+ */
 export function complaintsAbout(files: readonly SourceFile[], exceptions: readonly Exception[] = []): Complaint[] {
   const used = new Set<Exception>()
   const complaints = files.flatMap(complaintsAboutFile).filter((complaint) => {
@@ -164,10 +173,9 @@ function checkShape(file: SourceFile, complain: Complain): void {
     )
 }
 
-/** A `describe` is a chapter, and so is the suite of a contract; neither is a function. */
 function checkFunctions(code: string, complain: Complain): void {
-  for (const { head, line, lines, begins } of functionsIn(code)) {
-    if (lines <= functionLinesMax || /^describe\b/.test(head) || /^describe\b/.test(begins)) continue
+  for (const { line, lines, isChapter } of functionsIn(code)) {
+    if (lines <= functionLinesMax || isChapter) continue
     complain(line, 'function length', `a function of ${lines} lines, of at most ${functionLinesMax}: name its parts`)
   }
 }

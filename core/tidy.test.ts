@@ -173,7 +173,7 @@ describe('the tidy rules', () => {
     'const a = {',
     'if (a(b)) {',
     'call({',
-    "export function suite() {\n  describe('b', () => {",
+    "export function suite() {\n  const a = 1\n  describe('b', () => {",
     'for (\n  ;\n  ;\n) {',
   ])('take %j for no function', (head) => {
     expect(about('node/a.ts', longFunction(head, 59))).toEqual([])

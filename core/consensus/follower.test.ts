@@ -99,7 +99,7 @@ describe('a server that lost a part of its log', () => {
     group.elect('a')
     group.propose('a', 'x', 'y', 'z')
     group.settle()
-    group.seat('c').restart(4)
+    group.restart('c', 4)
     return group
   }
 
@@ -133,7 +133,7 @@ describe('a server that lost a part of its log', () => {
     ])
   })
 
-  test('is whole under the same leader once it holds all that the leader has, though it may have held more elsewhere', () => {
+  test('is whole under the same leader once it holds all that the leader has, though it may have held more', () => {
     const group = damaged()
     const bounded = append(2, [3, 2], 3, textRun(4, 2, ['y']))
     group.receive('a', 'c', { ...bounded, last: 5 } as ConsensusMessage)
@@ -159,7 +159,7 @@ describe('a server that lost a part of its log', () => {
     for (const packet of [...group.pool]) group.deliver(packet)
     const late = group.pool.filter(({ from }) => from === 'c')
     group.settle()
-    group.seat('c').restart(4)
+    group.restart('c', 4)
     group.tick('a', 100)
     group.settle((packet) => packet.parcel.kind === 'append')
     for (const packet of late) group.deliver({ ...packet })
@@ -174,12 +174,12 @@ describe('a server that lost a part of its log', () => {
 
   test('says so after every restart until it is repaired', () => {
     const group = damaged()
-    group.seat('c').restart()
+    group.restart('c')
     expect(group.replica('c').repairing).toBe(true)
     group.tick('a', 100)
     group.settle()
     expect(group.replica('c').repairing).toBe(false)
-    group.seat('c').restart()
+    group.restart('c')
     expect(group.replica('c').repairing).toBe(false)
   })
 
@@ -189,7 +189,7 @@ describe('a server that lost a part of its log', () => {
     group.propose('a', 'x', 'y', 'z')
     group.settle(({ to }) => to === 'b')
     expect(group.replica('a').commit).toBe(5)
-    group.seat('c').restart(4)
+    group.restart('c', 4)
     group.seat('a').isUp = false
     for (let i = 0; i < 5; i++) {
       for (const name of ['b', 'c']) group.campaign(name)

@@ -96,7 +96,8 @@ function appendWhatIsNew(state: ReplicaState, run: Run): void {
 /**
  * The log is whole again once it holds everything this server may have acknowledged: all that a leader of a later term
  * has committed, or, under the same leader, everything up to the last index it may have acknowledged to it, which is
- * none beyond `last`, where the leader's own log ends. `match`: how far the log is known to agree with the leader's.
+ * none beyond `last`, where the leader's own log ends. (A message never reaches a later process than the one it was
+ * sent to, so `last` is not older than this life.) `match`: how far the log is known to agree with the leader's.
  */
 function endRepair(state: ReplicaState, match: Index, last: Index): void {
   const { damage } = state

@@ -124,9 +124,15 @@ export class Group {
     for (let i = 1; i < terms.length; i++) disk.append(textRun(i + 1, terms[i] ?? 0, [`${i + 1}.${terms[i]}`]))
     disk.noteCommit(commit)
     disk.saveHardState(term, undefined)
-    this.seat(name).restart()
-    this.act(name, () => {})
+    this.restart(name)
     this.takeDeeds()
+  }
+
+  /** What was sent to the process that ended never reaches the next one. */
+  restart(name: string, damagedFrom?: Index): void {
+    this.pool = this.pool.filter(({ to }) => to !== name)
+    this.seat(name).restart(damagedFrom)
+    this.act(name, () => {})
   }
 
   seat(name: string): Seat {

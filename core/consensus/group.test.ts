@@ -52,7 +52,7 @@ class Storm {
     group.pool = []
     for (const [name, seat] of group.seats) {
       seat.disk.release()
-      if (!seat.isUp) seat.restart()
+      if (!seat.isUp) group.restart(name)
       group.act(name, () => {})
     }
     for (let round = 0; round < 200 && !this.isCalm; round++) {
@@ -109,9 +109,8 @@ class Storm {
     if (seat.isUp) return
     const { baseIndex, lastIndex } = seat.replica.log
     const others = [...this.group.seats.values()].filter((other) => other !== seat)
-    if (this.#prng.below(2) > 0 || others.some(({ replica }) => replica.repairing)) seat.restart()
-    else seat.restart(baseIndex + 1 + this.#prng.below(lastIndex - baseIndex + 1))
-    this.group.act(name, () => {})
+    if (this.#prng.below(2) > 0 || others.some(({ replica }) => replica.repairing)) this.group.restart(name)
+    else this.group.restart(name, baseIndex + 1 + this.#prng.below(lastIndex - baseIndex + 1))
   }
 
   #disk(name: string): void {

@@ -28,7 +28,7 @@ describe('a configuration', () => {
     group.propose('a', 'x')
     group.changeMembers('a', ['a', 'b', 'c'], ['d'])
     group.settle()
-    group.seat('a').restart()
+    group.restart('a')
     const { replica } = group.seat('a')
     expect([replica.membersAt(0), replica.membersAt(3), replica.membersAt(4)]).toEqual([
       membersOf([]),
@@ -37,7 +37,7 @@ describe('a configuration', () => {
     ])
     group.compact('a', 4)
     expect(replica.membersAt(4)).toEqual(membersOf(['a', 'b', 'c'], ['d']))
-    group.seat('a').restart()
+    group.restart('a')
     expect(group.replica('a').members).toEqual(membersOf(['a', 'b', 'c'], ['d']))
   })
 })
@@ -71,7 +71,7 @@ describe('an installed snapshot', () => {
     const { replica } = group.seat('c')
     expect(group.take('append-ack', 'c', 'a')).toMatchObject([{ match: 4 }])
     expect([replica.log.baseIndex, replica.log.lastIndex, replica.commit]).toEqual([3, 4, 3])
-    group.seat('c').restart()
+    group.restart('c')
     expect([group.replica('c').log.baseIndex, group.replica('c').log.lastIndex]).toEqual([3, 4])
   })
 
