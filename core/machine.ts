@@ -4,7 +4,8 @@
 export type Millis = number
 
 /**
- * A synchronous object that decides: inputs in, effects out. No clock, dice, sockets, files, timers or promises of its own.
+ * A synchronous object that decides: inputs in, effects out. No clock, dice, sockets, files, timers or promises of its
+ * own.
  * A host (Node or the simulator) feeds it inputs, carries out its effects and wakes it at its deadline.
  */
 export interface Machine<Input, Effect> {

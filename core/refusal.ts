@@ -1,6 +1,6 @@
 /**
- * Every expected way to say no, in one catalogue. `executed: 'no'` means that the request certainly had no effect; `'unknown'` that it may
- * have had one. `retry` says who may try again and how.
+ * Every expected way to say no, in one catalogue. `executed: 'no'` means that the request certainly had no effect;
+ * `'unknown'` that it may have had one. `retry` says who may try again and how.
  */
 export const refusals = {
   CONFLICT: { executed: 'no', retry: 'read-again', text: 'a document that the transaction read has changed since' },

@@ -25,8 +25,8 @@ export interface ConnectionOwner {
 }
 
 /**
- * `opening` → `open` → `gone`; by way of `ending` when the host closed it and what was sent is still leaving, by way of `failed` when
- * it broke inside a call of the host, who must hear of it later.
+ * `opening` → `open` → `gone`; by way of `ending` when the host closed it and what was sent is still leaving, by way of
+ * `failed` when it broke inside a call of the host, who must hear of it later.
  */
 type Phase = 'opening' | 'open' | 'failed' | 'ending' | 'gone'
 
@@ -132,7 +132,10 @@ export class Connection implements PipeEvents {
     this.#owner.admitted(this)
   }
 
-  /** Closes for the host: silent at once, gone when what was sent has left and the other side is done, or the time for that is up. */
+  /**
+   * Closes for the host: silent at once, gone when what was sent has left and the other side is done, or the time for
+   * that is up.
+   */
   end(): void {
     if (this.#phase === 'open') this.#linger()
     else if (this.#phase === 'opening' || this.#phase === 'failed') this.#giveUp()

@@ -7,7 +7,9 @@ import type { OpenPipe, Pipe, PipeEvents } from './pipe.ts'
 import { Sweep } from './sweep.ts'
 import type { OnInput, TransportOptions, TransportStats } from './transport.ts'
 
-/** The links of one transport, whatever its pipes are made of: numbers, bounds, flushing, counters and the end of all. */
+/**
+ * The links of one transport, whatever its pipes are made of: numbers, bounds, flushing, counters and the end of all.
+ */
 export class Links implements ConnectionOwner {
   readonly options: TransportOptions
   readonly counters: Counters = {

@@ -6,7 +6,10 @@ export interface Pipe {
   /** Bytes written that have not left this process. */
   readonly queuedBytes: number
   write(bytes: Uint8Array): void
-  /** Says after what was written that no more comes. What still arrives is reported, and `closed` when the other side is done too. */
+  /**
+   * Says after what was written that no more comes. What still arrives is reported, and `closed` when the other side is
+   * done too.
+   */
   end(): void
   /** Gives everything up at once. */
   destroy(): void

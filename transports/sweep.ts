@@ -1,7 +1,7 @@
 /**
  * The deadlines of all links of a transport, counted by one timer.
- * Invariant: a process that slept or stalled counts that time as one tick, so it never takes its own pause for the silence of others: what
- * arrived meanwhile is read before the next tick.
+ * Invariant: a process that slept or stalled counts that time as one tick, so it never takes its own pause for the
+ * silence of others: what arrived meanwhile is read before the next tick.
  */
 export class Sweep {
   readonly #periodMs: number

@@ -4,27 +4,38 @@ import type { Address } from './address.ts'
 
 /**
  * Moves whole frames between processes: the host's side of core/wire/link.ts.
- * Invariant: `onInput` is never called from inside a call of the host, and never again for a link that the host closed or that it
- * reported as `closed`.
+ * Invariant: `onInput` is never called from inside a call of the host, and never again for a link that the host closed
+ * or that it reported as `closed`.
  * Invariant: a link that breaks the framing, stalls or overflows is closed alone.
  * Not here: what a frame says, who may speak, when to dial again.
  */
 export interface Transport {
-  /** Starts listening, once; resolves with the address that was bound. Rejects with an error that says what is in the way. */
+  /**
+   * Starts listening, once; resolves with the address that was bound. Rejects with an error that says what is in the
+   * way.
+   */
   listen(address: string): Promise<Address>
-  /** Opens a connection under a positive number never used before; `connected` or `closed` follows. Names are resolved each time. */
+  /**
+   * Opens a connection under a positive number never used before; `connected` or `closed` follows. Names are resolved
+   * each time.
+   */
   dial(link: Link, address: string): void
   /** Queues a frame until the flush. On a link that is gone this does nothing. */
   send(link: Link, frame: Uint8Array): void
   /** Ends the host's turn: what was sent to a link goes out in one write. */
   flush(): void
-  /** The handshake on the link succeeded: lifts its frame cap from `handshakeBytesMax` to `frameBytesMax` and ends its deadline. */
+  /**
+   * The handshake on the link succeeded: lifts its frame cap from `handshakeBytesMax` to `frameBytesMax` and ends its
+   * deadline.
+   */
   admit(link: Link): void
   /** Ends the link after what was sent; the host hears nothing more of it. */
   close(link: Link, reason: string): void
   /** Bytes sent to a link that have not left this process. */
   backlog(link: Link): number
-  /** Stops listening, ends every link after what was sent and resolves when all are gone. The host hears nothing more. */
+  /**
+   * Stops listening, ends every link after what was sent and resolves when all are gone. The host hears nothing more.
+   */
   shutdown(): Promise<void>
   readonly stats: TransportStats
 }

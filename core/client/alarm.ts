@@ -1,8 +1,8 @@
 import type { Millis } from '../machine.ts'
 
 /**
- * The earliest of many due times, kept as a lower bound: what was due may be gone by then, and nobody tells the alarm. Whoever hears it
- * ring looks at everything there is and sets it anew, so that adding and removing cost nothing.
+ * The earliest of many due times, kept as a lower bound: what was due may be gone by then, and nobody tells the alarm.
+ * Whoever hears it ring looks at everything there is and sets it anew, so that adding and removing cost nothing.
  */
 export class Alarm {
   #at: Millis | undefined

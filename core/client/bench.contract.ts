@@ -25,7 +25,10 @@ export function creating(call: number, valueBytes = 8, after: readonly number[] 
 
 export const entropyOf = (first: number) => Uint8Array.from({ length: 32 }, (_, i) => (first * 31 + i * 7) & 0xff)
 
-/** A client machine on a bench: the test plays its host and the server, frame by frame, and sees whatever the machine did. */
+/**
+ * A client machine on a bench: the test plays its host and the server, frame by frame, and sees whatever the machine
+ * did.
+ */
 export class Bench {
   readonly machine: ClientMachine
   now: Millis = 1000

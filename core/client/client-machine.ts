@@ -28,8 +28,9 @@ type Greeting = Extract<Message, { kind: 'welcome' | 'unwelcome' }>
 const addressLengthMax = 260
 
 /**
- * A client of the group: finds the leader, registers there, and carries every call to its one answer, whatever happens to links, servers
- * and registrations in between (R7). Its host gives it a first `tick` to begin, and one `turn` after the inputs of an event-loop turn:
+ * A client of the group: finds the leader, registers there, and carries every call to its one answer, whatever happens
+ * to links, servers and registrations in between (R7). Its host gives it a first `tick` to begin, and one `turn` after
+ * the inputs of an event-loop turn:
  * only then are requests and reads sent.
  * Invariant: a link carries one registration only, since neither `registered` nor a result says whose it is.
  * Not here: caching, sections and locks.

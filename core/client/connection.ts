@@ -25,9 +25,11 @@ export type Greeting =
   | { readonly kind: 'refused'; readonly code: RefusalCode; readonly text: string; readonly final: boolean }
 
 /**
- * The one link to a server: whom to dial and when, the hello until it is answered, and when a silent server is given up.
- * Invariant: at most one link; each has a number never used before, which is also the connection number of its hello. An attempt is
- * made without a wait only once after a loss and once for a redirect before the next wait; so no chain of losses or redirects runs hot.
+ * The one link to a server: whom to dial and when, the hello until it is answered, and when a silent server is given
+ * up.
+ * Invariant: at most one link; each has a number never used before, which is also the connection number of its hello.
+ * An attempt is made without a wait only once after a loss and once for a redirect before the next wait; so no chain of
+ * losses or redirects runs hot.
  * Not here: what is said on an open link.
  */
 export class Connection {
@@ -154,7 +156,9 @@ export class Connection {
     this.#wait(course.address, delayMs, now, out)
   }
 
-  /** The server named its leader. Following costs no time unless the hint before was followed without waiting as well. */
+  /**
+   * The server named its leader. Following costs no time unless the hint before was followed without waiting as well.
+   */
   redirect(address: string, now: Millis, out: ClientEffect[]): void {
     out.push({ kind: 'close', link: this.#count as Link, reason: 'redirected' })
     this.#redirects++

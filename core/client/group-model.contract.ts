@@ -25,8 +25,8 @@ export interface ServerSide {
 }
 
 /**
- * A group as a client may know it: one committed log shared by all servers, of which one leads at a time and forgets what it had not
- * committed when it stops. Documents are only counted: how often each was created, and at which index.
+ * A group as a client may know it: one committed log shared by all servers, of which one leads at a time and forgets
+ * what it had not committed when it stops. Documents are only counted: how often each was created, and at which index.
  */
 export class GroupModel {
   leader: number | undefined = 0

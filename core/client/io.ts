@@ -3,12 +3,18 @@ import type { Answer, Outcome, Query, Transaction } from '../wire/command.ts'
 import type { ClientIndex, HistoryId, Index, ServerName } from '../wire/ids.ts'
 import type { LinkEffect, LinkInput } from '../wire/link.ts'
 
-/** What a client hears. `call` is a number of the host's choice that is never reused; exactly one answer effect names it. */
+/**
+ * What a client hears. `call` is a number of the host's choice that is never reused; exactly one answer effect names
+ * it.
+ */
 export type ClientInput =
   | { readonly kind: 'tick' }
   | { readonly kind: 'turn' }
   | LinkInput
-  /** `transaction.after` names calls here, still without an answer: the machine alone numbers requests, when it first sends them. */
+  /**
+   * `transaction.after` names calls here, still without an answer: the machine alone numbers requests, when it first
+   * sends them.
+   */
   | { readonly kind: 'submit'; readonly call: number; readonly transaction: Transaction; readonly timeoutMs: number }
   | { readonly kind: 'query'; readonly call: number; readonly query: Query; readonly timeoutMs: number }
   /** Drain: take no more calls, finish those under way, say goodbye. */

@@ -47,7 +47,10 @@ export interface ClientLimits {
   readonly heldBytesMax: number
   /** Half of what a frame carries, so that a request also fits into the frames between servers. */
   readonly requestBytesMax: number
-  /** How often the oldest request goes again on one link before the link is given up, however alive the server seems there. */
+  /**
+   * How often the oldest request goes again on one link before the link is given up, however alive the server seems
+   * there.
+   */
   readonly overdueMax: number
   /** A `requests` message is begun anew beyond this. */
   readonly batchBytesMax: number

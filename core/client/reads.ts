@@ -14,7 +14,8 @@ interface Read {
 }
 
 /**
- * Queries until they are answered. They leave nothing in the log, so a second delivery is harmless and the first answer counts.
+ * Queries until they are answered. They leave nothing in the log, so a second delivery is harmless and the first answer
+ * counts.
  * A read goes by the number of its call, which is never reused: an answer that comes twice finds nothing.
  */
 export class Reads {

@@ -6,9 +6,10 @@ import type { ClientMessage } from '../wire/message.ts'
 import type { ClientTiming } from './options.ts'
 
 /**
- * Who this client is in the group, and how far the current link got in taking that up: register, attach, then keepalives.
- * Invariant: a nonce is used until it is answered and never again once its registration ended; one link sees one registration only,
- * since neither `registered` nor a result says whose it is.
+ * Who this client is in the group, and how far the current link got in taking that up: register, attach, then
+ * keepalives.
+ * Invariant: a nonce is used until it is answered and never again once its registration ended; one link sees one
+ * registration only, since neither `registered` nor a result says whose it is.
  */
 export class Registration {
   readonly #timing: ClientTiming

@@ -26,8 +26,9 @@ export interface Submission {
 
 /**
  * Numbered requests without a result, by number, and how many of them are in flight on this link.
- * Invariant: numbers have no gaps; `base` is the lowest unresolved number, or `next` when there is none; those from `base` until `cursor`
- * are in flight, those from `cursor` until `next` were sent on an earlier link or are to be sent again.
+ * Invariant: numbers have no gaps; `base` is the lowest unresolved number, or `next` when there is none; those from
+ * `base` until `cursor` are in flight, those from `cursor` until `next` were sent on an earlier link or are to be sent
+ * again.
  */
 export class RequestWindow {
   #slots: (Submission | undefined)[] = []
@@ -63,7 +64,10 @@ export class RequestWindow {
     return number < this.#base ? undefined : this.#slots[this.#head + number - this.#base]
   }
 
-  /** The next one to be sent again, skipping those that were resolved since they were sent; undefined when only new ones are left. */
+  /**
+   * The next one to be sent again, skipping those that were resolved since they were sent; undefined when only new ones
+   * are left.
+   */
   again(): Submission | undefined {
     while (this.#cursor < this.next) {
       const submission = this.at(this.#cursor)

@@ -17,8 +17,10 @@ export interface Flush {
 }
 
 /**
- * Transactions until they have their result: they wait for room, get the next number when they are first sent, and keep their bytes.
- * Invariant: every number is sent, as the request or as a cancel in its place, until it has a result; so the sequence goes on.
+ * Transactions until they have their result: they wait for room, get the next number when they are first sent, and keep
+ * their bytes.
+ * Invariant: every number is sent, as the request or as a cancel in its place, until it has a result; so the sequence
+ * goes on.
  * Not here: the link, and what the caller is told.
  */
 export class Requests {
@@ -69,7 +71,10 @@ export class Requests {
     return earliest(this.#pausedUntil, this.#oldestDueAt())
   }
 
-  /** `transaction.after` names calls; `others` take room too. Returns why the submission is not taken: nothing was sent then. */
+  /**
+   * `transaction.after` names calls; `others` take room too. Returns why the submission is not taken: nothing was sent
+   * then.
+   */
   submit(call: number, transaction: Transaction, weight: number, others: number): RefusalCode | undefined {
     if (this.#waiting.size + others >= this.#limits.waitingCallsMax) return 'BUSY'
     const after: Submission[] = []
@@ -99,8 +104,9 @@ export class Requests {
   }
 
   /**
-   * The server takes requests on this link, `expected` next; it says the results of earlier ones by itself. Returns how many must be sent
-   * again, or undefined when the server contradicts what this client knows: it forgot a result, or took a number that was never given.
+   * The server takes requests on this link, `expected` next; it says the results of earlier ones by itself. Returns how
+   * many must be sent again, or undefined when the server contradicts what this client knows: it forgot a result, or
+   * took a number that was never given.
    */
   attach(client: ClientIndex, expected: number, credits: number, now: Millis): number | undefined {
     if (expected < this.#window.base || expected > this.#window.next) return undefined
@@ -143,14 +149,20 @@ export class Requests {
     return submission.call
   }
 
-  /** The server misses `expected`. Each of several frames behind one lost frame says so: only the first counts for a while. */
+  /**
+   * The server misses `expected`. Each of several frames behind one lost frame says so: only the first counts for a
+   * while.
+   */
   resend(expected: number, now: Millis): void {
     if (this.#credits === undefined || expected < this.#window.base || expected >= this.#window.cursor) return
     if (expected <= this.#rewoundTo && now < this.#rewoundAt + this.#timing.resendMs / 8) return
     this.#rewind(expected, now)
   }
 
-  /** The server took no more: everything without a result goes again after `pauseMs`, since nobody knows what it did take. */
+  /**
+   * The server took no more: everything without a result goes again after `pauseMs`, since nobody knows what it did
+   * take.
+   */
   busy(pauseMs: number, now: Millis): void {
     if (this.#credits === undefined || this.#window.cursor === this.#window.base) return
     this.#pausedUntil = now + pauseMs
@@ -159,8 +171,8 @@ export class Requests {
   }
 
   /**
-   * Sends from the oldest again when its result is overdue. True when that was in vain too often: a server that answers keepalives but
-   * no requests does not know this client as attached, and its word for that was lost.
+   * Sends from the oldest again when its result is overdue. True when that was in vain too often: a server that answers
+   * keepalives but no requests does not know this client as attached, and its word for that was lost.
    */
   advance(now: Millis): boolean {
     const dueAt = this.#credits === undefined ? undefined : this.#oldestDueAt()
@@ -170,7 +182,10 @@ export class Requests {
     return this.#overdue > this.#limits.overdueMax
   }
 
-  /** The registration is over. What was numbered leaves, in order, and nothing may build on it; what waits goes on under the next one. */
+  /**
+   * The registration is over. What was numbered leaves, in order, and nothing may build on it; what waits goes on under
+   * the next one.
+   */
   endRegistration(): readonly Submission[] {
     const left = [...this.#window.pending()]
     for (const submission of left) {

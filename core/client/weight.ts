@@ -2,7 +2,10 @@ import { unreachable } from '../lib/assert.ts'
 import { utf8Length } from '../lib/utf8.ts'
 import type { Query, Transaction, Write } from '../wire/command.ts'
 
-/** Room for the numbers and lengths around the parts of a request. An upper bound, so that a weight is never below the encoded size. */
+/**
+ * Room for the numbers and lengths around the parts of a request. An upper bound, so that a weight is never below the
+ * encoded size.
+ */
 const overheadBytes = 48
 
 /** What a transaction takes in memory and on the wire, at most. */

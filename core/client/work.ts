@@ -16,8 +16,8 @@ import { queryWeight, transactionWeight } from './weight.ts'
 
 /**
  * Every call of the host from its submission to its one answer, whichever registration and link carry it on the way.
- * Invariant: a call without an answer is either among the requests or among the reads; what is said *not executed* was never numbered,
- * or a server said so.
+ * Invariant: a call without an answer is either among the requests or among the reads; what is said *not executed* was
+ * never numbered, or a server said so.
  * Not here: links, and who this client is.
  */
 export class Work {
@@ -152,7 +152,10 @@ export class Work {
     return true
   }
 
-  /** The registration is over: requests that were numbered are asked about under the next one; nothing of them runs again. */
+  /**
+   * The registration is over: requests that were numbered are asked about under the next one; nothing of them runs
+   * again.
+   */
   endRegistration(client: ClientIndex): void {
     for (const { call, number } of this.#requests.endRegistration()) {
       this.#reads.ask(call, { kind: 'outcome', client, number }, true)
@@ -180,7 +183,10 @@ export class Work {
     return this.#calls.hasRoom(weight) ? undefined : 'BUSY'
   }
 
-  /** A query has no effect whoever answers it. A submit that the requests don't have is asked about among the reads: it was numbered. */
+  /**
+   * A query has no effect whoever answers it. A submit that the requests don't have is asked about among the reads: it
+   * was numbered.
+   */
   #timeOut(call: number, out: ClientEffect[]): void {
     const isQuery = this.#calls.kindOf(call) === 'query'
     const executed = isQuery ? 'no' : (this.#requests.abandon(call) ?? 'unknown')

@@ -31,7 +31,10 @@ export const noFaults: Faults = {
   recover: 0,
 }
 
-/** One client machine and the model of a group, joined by a network that loses, doubles and delays frames, in virtual time. */
+/**
+ * One client machine and the model of a group, joined by a network that loses, doubles and delays frames, in virtual
+ * time.
+ */
 export class World {
   readonly machine: ClientMachine
   readonly model = new GroupModel()

@@ -1,7 +1,10 @@
 import { assert } from './assert.ts'
 import { isUtf8, utf8Length, utf8Read, utf8Write } from './utf8.ts'
 
-/** Thrown by `ByteReader` when bytes from outside are not what they claim to be. The decoder's door catches it; nobody else does. */
+/**
+ * Thrown by `ByteReader` when bytes from outside are not what they claim to be. The decoder's door catches it; nobody
+ * else does.
+ */
 export class Malformed extends Error {
   override readonly name = 'Malformed'
 }
@@ -97,7 +100,10 @@ export class ByteWriter {
   }
 }
 
-/** Reads what `ByteWriter` wrote. Every read checks its bounds and throws `Malformed`; nothing is allocated before its length is checked. */
+/**
+ * Reads what `ByteWriter` wrote. Every read checks its bounds and throws `Malformed`; nothing is allocated before its
+ * length is checked.
+ */
 export class ByteReader {
   readonly #bytes: Uint8Array
   readonly #end: number
@@ -196,7 +202,10 @@ export class ByteReader {
     this.#at += length
   }
 
-  /** A count of things of at least `bytesEach` bytes each: one that can't fit in what remains is refused before anything is allocated. */
+  /**
+   * A count of things of at least `bytesEach` bytes each: one that can't fit in what remains is refused before anything
+   * is allocated.
+   */
   count(bytesEach = 1): number {
     const count = this.uint()
     if (count * bytesEach > this.remaining) throw new Malformed('count exceeds the bytes that follow')

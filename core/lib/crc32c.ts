@@ -1,6 +1,9 @@
 const tables = makeTables()
 
-/** CRC-32C (Castagnoli, RFC 3720 appendix B.4) of `bytes[from, until)`, four bytes a round; `seed` continues an earlier checksum. */
+/**
+ * CRC-32C (Castagnoli, RFC 3720 appendix B.4) of `bytes[from, until)`, four bytes a round; `seed` continues an earlier
+ * checksum.
+ */
 export function crc32c(bytes: Uint8Array, from = 0, until = bytes.length, seed = 0): number {
   const [t0, t1, t2, t3] = tables
   let crc = ~seed

@@ -1,4 +1,7 @@
-/** UTF-8 without TextEncoder, which core does not have. Lone surrogates travel as three bytes (WTF-8), so that every string survives. */
+/**
+ * UTF-8 without TextEncoder, which core does not have. Lone surrogates travel as three bytes (WTF-8), so that every
+ * string survives.
+ */
 
 /** How many bytes `text` takes. */
 export function utf8Length(text: string): number {

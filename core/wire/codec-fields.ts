@@ -12,7 +12,10 @@ export interface Field<T> {
 /** A field for each property; they travel in the order in which they are listed here. */
 export type Fields<T> = { readonly [Name in keyof T]-?: Field<T[Name]> }
 
-/** The most things a list may hold: a list of tiny things must not cost its reader a hundred times the bytes that it took. */
+/**
+ * The most things a list may hold: a list of tiny things must not cost its reader a hundred times the bytes that it
+ * took.
+ */
 export const listItemsMax = 65_536
 
 /** A whole number from 0. */
@@ -169,7 +172,10 @@ export function record<T extends object>(fields: Fields<T>): Field<T> {
   }
 }
 
-/** A run takes at least this: kind, first index, term, stamp, count, length of its bytes, and one empty payload's length. */
+/**
+ * A run takes at least this: kind, first index, term, stamp, count, length of its bytes, and one empty payload's
+ * length.
+ */
 const runBytesMin = 7
 
 /** Runs that follow one another without a gap, their terms never falling. */

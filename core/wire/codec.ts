@@ -8,8 +8,8 @@ import type { Message } from './message.ts'
 export type MessageKind = Message['kind']
 
 /**
- * The ledger of type bytes: a kind's byte is its position. Append only, and a kind that is no longer sent keeps its place, so that a byte
- * never means two things.
+ * The ledger of type bytes: a kind's byte is its position. Append only, and a kind that is no longer sent keeps its
+ * place, so that a byte never means two things.
  */
 export const messageKinds = [
   'hello',
@@ -85,7 +85,10 @@ export function encodeMessage(message: Message): Uint8Array {
   return carried > copiedBytesMax ? writer.view() : writer.take()
 }
 
-/** The message, sharing the frame's bytes; `undefined` when the frame is not one. This is the door that catches `Malformed`. */
+/**
+ * The message, sharing the frame's bytes; `undefined` when the frame is not one. This is the door that catches
+ * `Malformed`.
+ */
 export function decodeMessage(frame: Uint8Array): Message | undefined {
   try {
     const reader = new ByteReader(frame)

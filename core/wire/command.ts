@@ -15,7 +15,10 @@ export type Write =
   /** Applies a delta: encoded operations (value.ts) on the graph. */
   | (DocumentKey & { readonly kind: 'change'; readonly birth: Index; readonly delta: Uint8Array })
 
-/** A document read at `version` (0: it was absent). With key undefined it is the listing of a space, at the space's version (S3). */
+/**
+ * A document read at `version` (0: it was absent). With key undefined it is the listing of a space, at the space's
+ * version (S3).
+ */
 export interface ReadVersion {
   readonly space: string
   readonly key: string | undefined

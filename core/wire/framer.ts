@@ -41,12 +41,16 @@ export function putFrame(target: Uint8Array, at: number, payload: Uint8Array): n
 
 export type FrameFailure = 'oversized' | 'checksum'
 
-/** A body that has only begun to arrive gets this much room, then twice what it has: claiming a length costs the claimant bytes. */
+/**
+ * A body that has only begun to arrive gets this much room, then twice what it has: claiming a length costs the
+ * claimant bytes.
+ */
 const firstRoomBytes = 16 * 1024
 
 /**
  * Cuts a stream of bytes, however it was split on the way, back into payloads.
- * Invariant: a length is checked before room is made for it; what is held is at most one unfinished payload of `frameBytesMax` bytes.
+ * Invariant: a length is checked before room is made for it; what is held is at most one unfinished payload of
+ * `frameBytesMax` bytes.
  * Invariant: a payload handed out is a copy of its own and keeps no receive buffer alive.
  * Not here: what a payload means, and what becomes of a connection after a failure.
  */
@@ -78,7 +82,10 @@ export class FrameReader {
     return bytes
   }
 
-  /** Takes the next piece of the stream. It is read in place: call `next` until it has nothing before the piece's memory is reused. */
+  /**
+   * Takes the next piece of the stream. It is read in place: call `next` until it has nothing before the piece's memory
+   * is reused.
+   */
   feed(chunk: Uint8Array): void {
     if (this.#failure === undefined && chunk.length > 0) this.#chunks.push(chunk)
   }

@@ -24,7 +24,10 @@ export type Index = number
 /** Raft's term, from 1; 0 is before everything. */
 export type Term = number
 
-/** A connection of this process, named by a number that is never reused: positive where this process dialled, negative where it accepted. */
+/**
+ * A connection of this process, named by a number that is never reused: positive where this process dialled, negative
+ * where it accepted.
+ */
 export type Link = Brand<number, 'Link'>
 
 const namePattern = /^[a-z0-9._-]{1,64}$/

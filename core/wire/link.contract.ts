@@ -26,7 +26,9 @@ export interface LinkStage {
   end(): Promise<void>
 }
 
-/** What machines rely on, whatever carries their frames: real sockets, memory, or the simulated network on a calm day. */
+/**
+ * What machines rely on, whatever carries their frames: real sockets, memory, or the simulated network on a calm day.
+ */
 export function linkContract(name: string, makeStage: (options: { handshakeMs: number }) => Promise<LinkStage>): void {
   describe(`${name} as a carrier of links`, () => {
     let stage: LinkStage

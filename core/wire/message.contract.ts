@@ -7,7 +7,10 @@ import { serverId } from './ids.ts'
 import { type MemberStatus, type Message, purposes, type Result, roles, type Status } from './message.ts'
 import { type Run, type RunKind, runBytes } from './run.ts'
 
-/** Random messages of every kind, each one that may travel: for every suite that puts something between a sender and a receiver. */
+/**
+ * Random messages of every kind, each one that may travel: for every suite that puts something between a sender and a
+ * receiver.
+ */
 
 export type MessageOf<Kind extends MessageKind> = Extract<Message, { readonly kind: Kind }>
 

@@ -39,7 +39,10 @@ export type HandshakeMessage =
   /** The hello is refused; the sender closes. */
   | { readonly kind: 'unwelcome'; readonly code: RefusalCode; readonly text: string; readonly connection: number }
 
-/** Raft between servers. The sender is the link's peer; requests travel on the sender's own dialled link, replies on the link of the request. */
+/**
+ * Raft between servers. The sender is the link's peer; requests travel on the sender's own dialled link, replies on the
+ * link of the request.
+ */
 export type PeerMessage =
   | {
       readonly kind: 'append'
@@ -136,13 +139,19 @@ export type ClientMessage =
 /** What a server says to a client. */
 export type ServerMessage =
   | { readonly kind: 'registered'; readonly client: ClientIndex }
-  /** Answers `attach`. `expected`: the next number the leader takes; results of executed numbers from `from` on follow or precede. */
+  /**
+   * Answers `attach`. `expected`: the next number the leader takes; results of executed numbers from `from` on follow
+   * or precede.
+   */
   | { readonly kind: 'attached'; readonly client: ClientIndex; readonly expected: number; readonly credits: number }
   | { readonly kind: 'results'; readonly results: readonly Result[] }
   | { readonly kind: 'answers'; readonly answers: readonly { readonly read: number; readonly answer: Answer }[] }
   /** A gap or loss on the way: the leader takes `expected` next. */
   | { readonly kind: 'resend'; readonly expected: number }
-  /** A delivery is refused. `NOT_LEADER` names the leader's address if it is known ('' if not); `EXPIRED` ends the registration. */
+  /**
+   * A delivery is refused. `NOT_LEADER` names the leader's address if it is known ('' if not); `EXPIRED` ends the
+   * registration.
+   */
   | {
       readonly kind: 'refused'
       readonly code: RefusalCode

@@ -8,7 +8,8 @@ export type RunKind = (typeof runKinds)[number]
 
 /**
  * Consecutive entries of one term, one kind and one stamp, kept as the bytes that arrived (R6): no object per entry.
- * Invariant: `bytes` holds exactly `count` payloads, each behind its length as a varint. A `noop` or `members` run has one entry.
+ * Invariant: `bytes` holds exactly `count` payloads, each behind its length as a varint. A `noop` or `members` run has
+ * one entry.
  */
 export interface Run {
   readonly kind: RunKind

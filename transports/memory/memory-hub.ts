@@ -7,7 +7,8 @@ export type AcceptPipe = (remote: Address, open: OpenPipe) => boolean
 
 /**
  * A network inside one process: transports listen at its addresses and dial them.
- * Invariant: whatever goes through the hub arrives in a later turn of the event loop, in the order in which it was sent.
+ * Invariant: whatever goes through the hub arrives in a later turn of the event loop, in the order in which it was
+ * sent.
  */
 export class MemoryHub {
   readonly #listeners = new Map<string, AcceptPipe>()

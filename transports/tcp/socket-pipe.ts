@@ -3,7 +3,8 @@ import type { Pipe, PipeEvents } from '../pipe.ts'
 
 /**
  * A socket as a pipe.
- * Invariant: `closed` is reported at most once, and nothing after it or after `destroy`, whatever the socket still emits.
+ * Invariant: `closed` is reported at most once, and nothing after it or after `destroy`, whatever the socket still
+ * emits.
  */
 export class SocketPipe implements Pipe {
   readonly #socket: Socket
@@ -26,8 +27,8 @@ export class SocketPipe implements Pipe {
   }
 
   /**
-   * The dialled socket is ready. On one machine a dial to a free port can meet itself: the kernel may have picked that very port to dial
-   * from. Nobody listens there.
+   * The dialled socket is ready. On one machine a dial to a free port can meet itself: the kernel may have picked that
+   * very port to dial from. Nobody listens there.
    */
   opened(): void {
     const { localPort, remotePort, localAddress, remoteAddress } = this.#socket
