@@ -11,6 +11,8 @@ import type { ClusterClock } from './cluster-clock.ts'
 import type { ServerEffect, ServerEvent } from './io.ts'
 import type { ServerOptions } from './options.ts'
 
+type Append = Extract<Message, { kind: 'append' }>
+
 /**
  * What the parts of a server share: identity, the replica, the state, the storage, and the way out for effects.
  * Invariant: `replica` exists from the moment this server belongs to a group or asked to join one.
@@ -30,6 +32,7 @@ export class ServerCore {
   now: Millis
   stopped = false
   #effects: ServerEffect[] = []
+  #lastAppend: { readonly message: Append; readonly frame: Uint8Array } | undefined
   #nextLink = 1
   #namedTicket = 0
 
@@ -100,12 +103,29 @@ export class ServerCore {
   }
 
   send(link: Link, message: Message): void {
-    this.#effects.push({ kind: 'send', link, frame: encodeMessage(message) })
+    const frame = message.kind === 'append' ? this.#frameOf(message) : encodeMessage(message)
+    this.#effects.push({ kind: 'send', link, frame })
   }
 
   takeEffects(): readonly ServerEffect[] {
     const effects = this.#effects
     this.#effects = []
+    this.#lastAppend = undefined
     return effects
   }
+
+  /** Members that stand at the same place are sent the same bytes, encoded once. */
+  #frameOf(append: Append): Uint8Array {
+    if (this.#lastAppend === undefined || !isSame(this.#lastAppend.message, append))
+      this.#lastAppend = { message: append, frame: encodeMessage(append) }
+    return this.#lastAppend.frame
+  }
+}
+
+function isSame(a: Append, b: Append): boolean {
+  const { runs, ...rest } = a
+  const keys = Object.keys(rest) as (keyof typeof rest)[]
+  return (
+    keys.every((key) => b[key] === a[key]) && runs.length === b.runs.length && runs.every((run, i) => run === b.runs[i])
+  )
 }

@@ -86,6 +86,7 @@ class GraphChange {
   }
 
   #define(nodes: readonly GraphNode<DeltaValue>[]): void {
+    if (nodes.length === 0) return
     if (this.#firstNew + nodes.length > nodeIdMax) throw new Refused('TOO_LARGE')
     const resolve = (value: DeltaValue) => this.#resolve(value)
     const defined = nodes.map((node) => mapNode(node, resolve))

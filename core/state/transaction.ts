@@ -63,7 +63,7 @@ class TransactionRun {
   readonly #transaction: Transaction
   readonly #index: Index
   readonly #limits: StateLimits
-  readonly #pending: Pending[] = []
+  #pending: Pending[] | undefined
   #byName: Map<string, Pending> | undefined
   #readNames: Set<string> | undefined
 
@@ -86,7 +86,7 @@ class TransactionRun {
   }
 
   commit(): void {
-    for (const { name, before, after } of this.#pending) {
+    for (const { name, before, after } of this.#pending ?? []) {
       if (after !== undefined) this.#store.put(name, before, after, this.#index)
       else if (before !== undefined) this.#store.remove(name, this.#index)
     }
@@ -125,6 +125,7 @@ class TransactionRun {
 
   #find(name: DocumentKey): Pending | undefined {
     if (this.#byName !== undefined) return this.#byName.get(nameText(name))
+    if (this.#pending === undefined) return undefined
     for (const pending of this.#pending) {
       if (pending.name.key === name.key && pending.name.space === name.space) return pending
     }
@@ -132,6 +133,11 @@ class TransactionRun {
   }
 
   #remember(pending: Pending): void {
+    if (this.#pending === undefined) {
+      // Most transactions write one document: the list takes no more room than that.
+      this.#pending = [pending]
+      return
+    }
     this.#pending.push(pending)
     if (this.#byName !== undefined) this.#byName.set(nameText(pending.name), pending)
     else if (this.#pending.length > scanMax) {

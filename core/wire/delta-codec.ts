@@ -55,13 +55,28 @@ export function encodeDelta(delta: Delta): Uint8Array {
 export function decodeDelta(bytes: Uint8Array): Delta {
   const reader = new ByteReader(bytes)
   const count = reader.count(2)
+  const nodes = count === 0 ? noNodes : readNodes(reader, count)
+  const operations = readOperations(reader, count)
+  reader.end()
+  return { nodes, operations }
+}
+
+const noNodes: readonly GraphNode<DeltaValue>[] = []
+
+function readNodes(reader: ByteReader, count: number): readonly GraphNode<DeltaValue>[] {
   const read = (from: ByteReader) => readDeltaValue(from, count)
   const nodes: GraphNode<DeltaValue>[] = []
   for (let left = count; left > 0; left--) nodes.push(readNode(reader, read))
-  const operations: Operation[] = []
-  for (let left = reader.count(3); left > 0; left--) operations.push(readOperation(reader, count))
-  reader.end()
-  return { nodes, operations }
+  return nodes
+}
+
+/** Most deltas have one operation: the list then takes no more room than it needs. */
+function readOperations(reader: ByteReader, news: number): readonly Operation[] {
+  const count = reader.count(3)
+  if (count === 0) return []
+  const operations = [readOperation(reader, news)]
+  for (let left = count; left > 1; left--) operations.push(readOperation(reader, news))
+  return operations
 }
 
 function writeOperation(writer: ByteWriter, operation: Operation): void {
