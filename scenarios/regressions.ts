@@ -28,4 +28,9 @@ export const regressions: readonly Regression[] = [
     seed: '158',
     what: 'a server confirmed entries of which its disk held none',
   },
+  {
+    scenario: 'diverging-logs',
+    seed: '25',
+    what: 'a server whose entries had later stamps than those of the new leader took no append any more, and stayed behind',
+  },
 ]

@@ -30,6 +30,8 @@ export function isPlausible(message: Message): boolean {
  */
 export function fitsLog(replica: Replica, append: Append): boolean {
   const { log, commit } = replica
+  // Where the logs differ before it nothing of it is appended, but its sender must be told where they agree.
+  if (append.prevIndex >= log.baseIndex && log.termAt(append.prevIndex) !== append.prevTerm) return true
   for (const run of append.runs) {
     for (let index = Math.max(run.firstIndex, log.baseIndex + 1); index <= lastIndexOf(run); index++) {
       if (log.termAt(index) === run.term) continue
