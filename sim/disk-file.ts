@@ -29,6 +29,8 @@ export class SimFile {
   readonly #platter = new Extent()
   #unsynced: { readonly offset: number; readonly bytes: Uint8Array }[] = []
   #writtenUpTo = 0
+  /** What the last sync made durable, and the place of that sync among all of this disk. */
+  lastSync: { readonly order: number; readonly from: number; readonly until: number } | undefined
 
   /** A file of zeros, durable at once. */
   constructor(bytes: number) {
@@ -55,7 +57,10 @@ export class SimFile {
     this.#writtenUpTo = Math.max(this.#writtenUpTo, offset + bytes.length)
   }
 
-  sync(): void {
+  sync(order: number): void {
+    const from = Math.min(...this.#unsynced.map(({ offset }) => offset))
+    const until = Math.max(...this.#unsynced.map(({ offset, bytes }) => offset + bytes.length))
+    if (this.#unsynced.length > 0) this.lastSync = { order, from, until }
     for (const { offset, bytes } of this.#unsynced) this.#platter.write(offset, bytes)
     this.#unsynced = []
   }

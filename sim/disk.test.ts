@@ -167,6 +167,17 @@ describe('a simulated disk with faults', () => {
     expect(disk.counts.noSpace).toBe(2)
   })
 
+  it('spares what the newest sync stored, when it is asked to', () => {
+    const disk = new SimDisk(createDice('spared'))
+    carryOut(disk, [create('a', 4 * sector), create('b', 4 * sector)])
+    carryOut(disk, [write('a', 0, sectorsOf(1), true)])
+    carryOut(disk, [write('b', 0, sectorsOf(1, 1), true)])
+    carryOut(disk, [write('b', 2 * sector, sectorsOf(1), true)])
+    const places = Array.from({ length: 200 }, () => disk.rotAnywhere(undefined, () => true))
+    const hit = new Set(places.map((place) => place && `${place.file}${Math.floor(place.offset / sector)}`))
+    expect(hit).toEqual(new Set(['a0', 'b0', 'b1', undefined]))
+  })
+
   it('rots a bit of what was written, for good', () => {
     const disk = new SimDisk(createDice('rot'))
     carryOut(disk, [create('a', 4096), write('a', 0, sectorsOf(0), true), create('b', 4096)])

@@ -70,6 +70,7 @@ export class SimDisk {
   readonly #removed = new Map<string, SimFile>()
   #pending: Pending[] = []
   #syncFails = false
+  #syncs = 0
 
   constructor(dice: Dice, settings: SimDiskSettings = simDiskDefaults) {
     this.#dice = dice
@@ -168,10 +169,11 @@ export class SimDisk {
 
   /**
    * Flips a random bit of what was written to the files that `accept` takes. Tells where, `undefined` when nothing was
-   * written.
+   * written, or when the bit is one that was spared: what the latest sync among the files that `spares` takes stored.
    */
   rotAnywhere(
     accept: (file: string) => boolean = () => true,
+    spares: (file: string) => boolean = () => false,
   ): { readonly file: string; readonly offset: number; readonly bit: number } | undefined {
     const written = [...this.#files.keys()]
       .sort()
@@ -180,8 +182,17 @@ export class SimDisk {
     const file = this.#dice.pick(written)
     const offset = this.#dice.intInclusive(0, (this.#files.get(file)?.writtenUpTo ?? 1) - 1)
     const bit = this.#dice.intInclusive(0, 7)
+    if (spares(file) && this.#isOfNewestSync(file, offset, spares)) return undefined
     this.rot(file, offset, bit)
     return { file, offset, bit }
+  }
+
+  #isOfNewestSync(name: string, offset: number, among: (file: string) => boolean): boolean {
+    const mine = this.#files.get(name)?.lastSync
+    if (mine === undefined || offset < mine.from || offset >= mine.until) return false
+    for (const [other, { lastSync }] of this.#files)
+      if (among(other) && lastSync !== undefined && lastSync.order > mine.order) return false
+    return true
   }
 
   #carryOut(op: DiskOp): DiskError | undefined {
@@ -231,7 +242,7 @@ export class SimDisk {
   #sync(name: string): DiskError | undefined {
     const file = must(this.#files.get(name), 'a file that was written to')
     if (!this.#syncFails) {
-      file.sync()
+      file.sync(++this.#syncs)
       return undefined
     }
     this.#syncFails = false
