@@ -13,8 +13,9 @@ export interface GroupOptions {
   readonly servers: number
   readonly durability: 'memory' | 'fsync'
   readonly limits?: Partial<ServerLimits>
-  /** Called after each step of a server. */
-  readonly onStep?: (group: BenchGroup) => void
+  /** Called after each step of a server, with what it took by `now`. */
+  readonly onStep?: (group: BenchGroup, ms: number) => void
+  readonly now?: () => number
 }
 
 type HostInput = LinkInput | DiskInput | { readonly kind: 'tick' } | { readonly kind: 'turn' }
@@ -133,8 +134,10 @@ export class BenchGroup {
   }
 
   #stepServer(place: Place, machine: ServerMachine, input: ServerInput): void {
+    const { now = () => 0, onStep } = this.#options
+    const startedMs = now()
     const effects = machine.step(input, this.nowMs)
-    this.#options.onStep?.(this)
+    onStep?.(this, now() - startedMs)
     for (const effect of effects) this.#carryOut(place, effect)
     this.#makeDue(place, input.kind)
   }

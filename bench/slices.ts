@@ -73,14 +73,15 @@ class Tally {
  */
 export function measureSlices(documents: number, limits: Partial<ServerLimits> = {}, now = () => 0): Slices {
   const tally = new Tally()
-  const watch = new StepWatch(tally, now)
+  const watch = new StepWatch(tally)
   const fills = documents / filledAtOnce
   const group = new BenchGroup({
     servers: 3,
     durability: 'fsync',
     // Due soon after the group is filled, and large enough not to come again while it is measured.
     limits: { snapshotEntries: fills + 2000, snapshotBytes: 2 ** 40, trailingEntries: 500, ...limits },
-    onStep: (each) => watch.stepped(each),
+    onStep: (each, ms) => watch.stepped(each, ms),
+    now,
   })
   for (let i = 0; i < fills; i++) {
     group.submit(createDocuments(i * filledAtOnce, filledAtOnce))
@@ -114,39 +115,33 @@ function goOnUntil(group: BenchGroup, isDone: () => boolean): void {
 /** Keeps the largest of everything that a single step did. */
 class StepWatch {
   readonly #tally: Tally
-  readonly #now: () => number
   readonly #bases = new Map<string, number>()
   #largest = { written: 0, restored: 0, applied: 0, compacted: 0, steps: 0, longestStepMs: 0 }
   #isCounting = false
-  #lastMs = 0
 
-  constructor(tally: Tally, now: () => number) {
+  constructor(tally: Tally) {
     this.#tally = tally
-    this.#now = now
   }
 
   begin(group: BenchGroup): void {
     this.#isCounting = true
     for (const { id, core } of group.servers) this.#bases.set(id, core.replica?.log.baseIndex ?? 0)
     this.#tally.reset()
-    this.#lastMs = this.#now()
   }
 
-  stepped(group: BenchGroup): void {
+  stepped(group: BenchGroup, ms: number): void {
     if (!this.#isCounting) return
     const { written, restored, applied } = this.#tally
     const largest = this.#largest
-    const nowMs = this.#now()
     this.#largest = {
       written: Math.max(largest.written, written),
       restored: Math.max(largest.restored, restored),
       applied: Math.max(largest.applied, applied),
       compacted: Math.max(largest.compacted, this.#compacted(group)),
       steps: largest.steps + 1,
-      longestStepMs: Math.max(largest.longestStepMs, nowMs - this.#lastMs),
+      longestStepMs: Math.max(largest.longestStepMs, ms),
     }
     this.#tally.reset()
-    this.#lastMs = this.#now()
   }
 
   slices(): Slices {
