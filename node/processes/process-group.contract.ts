@@ -14,7 +14,7 @@ export type Servers = Readonly<Record<string, string>>
 
 const busyMachineMs = 30_000
 
-/** Waits until `find` finds something; fails when that takes far longer than it could on a machine that is merely busy. */
+/** Waits until `find` finds something; fails when that takes longer than it could on a machine that is merely busy. */
 export async function eventually<T>(
   what: string,
   find: () => Promise<T | undefined> | T | undefined,
@@ -133,7 +133,15 @@ export class ProcessGroup {
     })
   }
 
-  /** Waits until every server has applied the same, and returns that; two that did so and differ in state are an error. */
+  /** Waits until all servers follow one of them and know it, and returns its name. */
+  async everybodyUp(): Promise<string> {
+    return eventually('a leader that every server knows', async () => {
+      const [first, ...others] = await this.statuses()
+      return others.every((other) => other?.leader === first?.leader) ? first?.leader : undefined
+    })
+  }
+
+  /** Waits until every server has applied the same, and returns that; differing states are an error. */
   async agreement(): Promise<Status> {
     return eventually('servers that have applied the same', async () => {
       const [first, ...others] = await this.statuses()
@@ -147,8 +155,8 @@ export class ProcessGroup {
 }
 
 /**
- * Addresses on loopback where nobody listens. Their ports lie below those that the kernel gives to dialling sockets: a server that is
- * away for a moment finds its own port free when it comes back.
+ * Addresses on loopback where nobody listens. Their ports lie below those that the kernel gives to dialling sockets:
+ * a server that is away for a moment finds its own port free when it comes back.
  */
 export async function quietServers(names: readonly string[]): Promise<Servers> {
   const servers: Record<string, string> = {}

@@ -5,6 +5,12 @@ import { fileURLToPath } from 'node:url'
 /** The command as it is installed: built, not transpiled on the way. */
 const command = fileURLToPath(new URL('../../dist/node/main.js', import.meta.url))
 
+/** What a process logged: when, and its level with its text. */
+export interface LogLine {
+  readonly time: number
+  readonly text: string
+}
+
 /** How a process ended: by itself with a code, or by a signal. */
 export interface Exit {
   readonly code: number | null
@@ -53,9 +59,14 @@ export class CommandProcess {
     return this.#stderr
   }
 
-  /** The texts of its log so far, each after its level. */
-  get log(): readonly string[] {
-    return this.#stdout.split('\n').flatMap(logText)
+  /** Its log so far. */
+  get log(): readonly LogLine[] {
+    return this.#stdout.split('\n').flatMap(logLine)
+  }
+
+  /** The lines of its log that match. */
+  logged(pattern: RegExp): readonly LogLine[] {
+    return this.log.filter(({ text }) => pattern.test(text))
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -72,8 +83,12 @@ export class CommandProcess {
 const levels: Readonly<Record<string, string>> = { 20: 'debug', 30: 'info', 40: 'warn', 50: 'error' }
 
 /** A line that is still being written is none yet. */
-function logText(line: string): readonly string[] {
+function logLine(line: string): readonly LogLine[] {
   if (!line.endsWith('}')) return []
-  const { level, msg } = JSON.parse(line) as { readonly level: number; readonly msg: string }
-  return [`${levels[level] ?? level} ${msg}`]
+  const { time, level, msg } = JSON.parse(line) as {
+    readonly time: number
+    readonly level: number
+    readonly msg: string
+  }
+  return [{ time, text: `${levels[level] ?? level} ${msg}` }]
 }
