@@ -270,7 +270,8 @@ export class Seat implements Party {
   readonly events: ServerEvent[] = []
   stop: Extract<ServerEffect, { kind: 'stop' }> | undefined
   isUp = true
-  /** Operations of the disk wait until `persist`. */
+  /** Operations of the disk that wait until `persist`. */
+  holdsOp: (op: DiskOp) => boolean = () => this.isDiskHeld
   isDiskHeld = false
   readonly dials: { readonly link: Link; readonly address: string; readonly at: Millis }[] = []
   readonly closes: { readonly link: Link; readonly reason: string }[] = []
@@ -324,9 +325,10 @@ export class Seat implements Party {
     return this.events.some((event) => event.kind === kind)
   }
 
-  /** Lets the disk do what it was asked for while it was held; with `isHeld` it does nothing further. */
-  persist(isHeld = false): void {
-    this.isDiskHeld = isHeld
+  /** Lets the disk do what it was asked for while it was held, and all that follows. */
+  persist(): void {
+    this.isDiskHeld = false
+    this.holdsOp = () => this.isDiskHeld
     for (const op of this.#heldOps.splice(0)) this.#bench.diskDone(this, op)
     this.#bench.settle()
   }
@@ -346,7 +348,7 @@ export class Seat implements Party {
         bench.close(this, effect.link)
         return
       case 'disk':
-        if (this.isDiskHeld) this.#heldOps.push(effect.op)
+        if (this.holdsOp(effect.op)) this.#heldOps.push(effect.op)
         else bench.diskDone(this, effect.op)
         return
       case 'event':

@@ -19,6 +19,7 @@ interface Reception {
   next: number
   /** Complete: it is installed as soon as the storage holds it. */
   state: ReplicatedState | undefined
+  isOpen: boolean
 }
 
 /** What a complete and durable snapshot replaces. */
@@ -80,7 +81,9 @@ export class SnapshotReceiver {
   }
 
   onClosed(link: Link): void {
-    if (this.#reception?.link === link && this.#reception.state === undefined) this.#abandon()
+    if (this.#reception?.link !== link) return
+    this.#reception.isOpen = false
+    if (this.#reception.state === undefined) this.#abandon()
   }
 
   /** Once durable: what to install. The reception is over then. */
@@ -89,6 +92,7 @@ export class SnapshotReceiver {
     if (reception?.state === undefined || reception.members === undefined) return undefined
     if (this.#core.storage.snapshotDurable < reception.index) return undefined
     this.#reception = undefined
+    if (reception.isOpen) this.#ack(reception.link, reception.index, 0, true)
     // Appends may have brought the entries themselves in the meantime.
     if (reception.index <= (this.#core.replica?.commit ?? 0)) return undefined
     const { index, indexTerm: term, members, state } = reception
@@ -107,7 +111,18 @@ export class SnapshotReceiver {
     this.#core.storage.beginSnapshot(chunk.index, chunk.indexTerm)
     const { term, index, indexTerm } = chunk
     const restorer = this.#newRestorer()
-    this.#reception = { link, from, term, index, indexTerm, restorer, members: undefined, next: 0, state: undefined }
+    this.#reception = {
+      link,
+      from,
+      term,
+      index,
+      indexTerm,
+      restorer,
+      members: undefined,
+      next: 0,
+      state: undefined,
+      isOpen: true,
+    }
     return this.#reception
   }
 

@@ -13,7 +13,7 @@ interface Transfer {
   readonly source: SnapshotSource
   readonly link: Link
   phase: 'dialing' | 'greeting' | 'sending'
-  /** Chunks sent and not confirmed, from `base` on. */
+  /** Chunks sent and not confirmed, from `base` on; the last one until the end. */
   readonly window: Uint8Array[]
   base: number
   ended: boolean
@@ -141,8 +141,11 @@ export class SnapshotSender {
       return
     }
     if (ack.next <= transfer.base || ack.next > transfer.base + transfer.window.length) return
-    transfer.window.splice(0, ack.next - transfer.base)
-    transfer.base = ack.next
+    // The last chunk stays, to be sent again until the answer is that the snapshot is installed.
+    const taken = Math.min(ack.next - transfer.base, transfer.window.length - (transfer.ended ? 1 : 0))
+    if (taken === 0) return
+    transfer.window.splice(0, taken)
+    transfer.base += taken
     transfer.progressAt = now
     this.#fill(transfer)
   }
