@@ -66,6 +66,19 @@ export class Log {
     return (this.#runs[this.#position(index)] as Run).stampMs
   }
 
+  /** The lowest index behind which the runs held take at most so many bytes. */
+  startOfTail(bytesMax: number): Index {
+    let start = this.lastIndex
+    let bytes = 0
+    for (let i = this.#runs.length - 1; i >= 0; i--) {
+      const run = this.#runs[i] as Run
+      bytes += run.bytes.length
+      if (bytes > bytesMax) break
+      start = run.firstIndex - 1
+    }
+    return start
+  }
+
   /** Appends a run that begins right behind the end, or replaces everything from its first index on. */
   append(run: Run): void {
     assert(run.firstIndex > this.#baseIndex && run.firstIndex <= this.lastIndex + 1, 'a run leaves a gap in the log')

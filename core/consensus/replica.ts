@@ -78,7 +78,16 @@ export class Replica {
 
   get log(): Pick<
     ReplicaState['log'],
-    'baseIndex' | 'baseTerm' | 'lastIndex' | 'lastTerm' | 'lastStampMs' | 'bytes' | 'termAt' | 'stampAt' | 'slice'
+    | 'baseIndex'
+    | 'baseTerm'
+    | 'lastIndex'
+    | 'lastTerm'
+    | 'lastStampMs'
+    | 'bytes'
+    | 'termAt'
+    | 'stampAt'
+    | 'startOfTail'
+    | 'slice'
   > {
     return this.#state.log
   }

@@ -68,8 +68,9 @@ export interface ServerLimits {
   /** A snapshot is due when so many entries, or bytes, were applied since the last. */
   readonly snapshotEntries: number
   readonly snapshotBytes: number
-  /** Entries kept behind a snapshot for members that lag a little. */
+  /** Entries, and bytes of them, kept behind a snapshot for members that lag a little: whatever is reached first. */
   readonly trailingEntries: number
+  readonly trailingBytes: number
   /** Entries that one turn drops from a log that is being compacted. */
   readonly compactEntriesMax: number
   readonly snapshotChunkBytes: number
@@ -97,6 +98,7 @@ export const defaultLimits: ServerLimits = {
   snapshotEntries: 1_000_000,
   snapshotBytes: 64 * 1024 * 1024,
   trailingEntries: 100_000,
+  trailingBytes: 64 * 1024 * 1024,
   compactEntriesMax: 65_536,
   snapshotChunkBytes: 256 * 1024,
   snapshotChunksInflight: 4,

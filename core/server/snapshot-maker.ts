@@ -97,7 +97,9 @@ export class SnapshotMaker {
 
   #taken(index: Index): void {
     this.installed(index)
-    this.#compactTo = index - this.#core.options.limits.trailingEntries
+    const { trailingEntries, trailingBytes } = this.#core.options.limits
+    const startOfTail = this.#core.replica?.log.startOfTail(trailingBytes) ?? 0
+    this.#compactTo = Math.min(index, Math.max(index - trailingEntries, startOfTail))
     if (this.#compactTo > this.#baseIndex) this.#compact()
     this.#core.emit({ kind: 'snapshot-taken', index })
   }

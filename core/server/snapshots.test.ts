@@ -53,6 +53,17 @@ describe('a snapshot of the own state', () => {
     expect(bench.seat('a').has('snapshot-taken')).toBe(true)
   })
 
+  test('leaves no more of the log behind it than so many bytes, however few entries these are', () => {
+    const few = { snapshotEntries: 20, trailingEntries: 1000, trailingBytes: 200 }
+    const bench = Bench.formed(['a'], { limits: few })
+    const client = new TestClient(bench)
+    for (let number = 1; number <= 70; number++) client.send(number)
+    const { log, commit } = bench.seat('a').replica
+    expect(log.baseIndex).toBeGreaterThan(50)
+    expect(log.baseIndex).toBeLessThan(commit)
+    expect(log.bytes).toBeLessThan(20 * 60 + 200)
+  })
+
   test('does not cut the log before it is durable, and goes on when the disk does', () => {
     const bench = Bench.formed(['a', 'b', 'c'], { durability: 'fsync', limits })
     const seat = must(bench.followers()[0], 'nobody follows')
