@@ -26,8 +26,9 @@ export const divergingLogs: ScenarioPlan = {
 }
 
 /**
- * The leader is cut off; around its return it, or whoever leads by then, may be killed. Or all are, soon after the others elected another:
- * then the longest log is the one that nobody may follow. Or what it says arrives when others lead. Or it dies while somebody is behind.
+ * The leader is cut off; around its return it, or whoever leads by then, may be killed. Or all are, soon after the
+ * others elected another: then the longest log is the one that nobody may follow. Or what it says arrives when others
+ * lead. Or it dies while somebody is behind.
  */
 function strike(dice: Dice, atMs: number): Fault[] {
   const forMs = dice.intInclusive(600, 2600)

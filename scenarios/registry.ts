@@ -25,6 +25,7 @@ import { roughDisks } from './rough-disks.ts'
 import { slowDiskLeader } from './slow-disk-leader.ts'
 import { snapshotToLaggingServer } from './snapshot-to-lagging-server.ts'
 import { tornWalTail } from './torn-wal-tail.ts'
+import { wildClocks } from './wild-clocks.ts'
 
 /** All scenarios; the first is the one that `npm run sim` runs by itself. */
 export const registry = registryOf([
@@ -45,6 +46,7 @@ export const registry = registryOf([
   fsyncFailure,
   roughDisks,
   longLeaderPause,
+  wildClocks,
   membershipChangeUnderLoad,
   replacementCutOff,
   snapshotToLaggingServer,

@@ -10,7 +10,8 @@ export const roughDisks: ScenarioPlan = {
     'Disks that fail twice in a row, each time before the first failure is behind them, take nothing that was acknowledged.',
   draw: (dice) => {
     const scenario = lightScenario('rough-disks', dice)
-    // A long log, so that what the first failure spoilt still counts at the second, and syncs slow enough to be interrupted.
+    // A long log, so that what the first failure spoilt still counts at the second, and syncs slow enough to be
+    // interrupted.
     const limits = {
       ...scenario.limits,
       snapshotEntries: dice.pick([5, 200]),
@@ -24,8 +25,8 @@ export const roughDisks: ScenarioPlan = {
 }
 
 /**
- * One server's disk fails, and its power goes before long: at once, or soon after it was started again. Or bits of it flip, and the leader
- * dies while they are being repaired.
+ * One server's disk fails, and its power goes before long: at once, or soon after it was started again. Or bits of it
+ * flip, and the leader dies while they are being repaired.
  */
 function twice(dice: Dice, atMs: number): Fault[] {
   const target = dice.intInclusive(0, 2)

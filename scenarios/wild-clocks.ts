@@ -14,6 +14,8 @@ export const wildClocks: ScenarioPlan = {
     return {
       ...scenario,
       clients: 3,
+      workersPerClient: 3,
+      readersPerClient: 1,
       keys: 2,
       durationMs,
       // Leads change, so every server's clock is slow at some time and fast at another.

@@ -73,7 +73,7 @@ export class Course {
   #load(): void {
     const world = this.#world
     for (const client of world.clients) {
-      world.crew.employ(client, world.scenario.workersPerClient)
+      world.crew.employ(client, world.scenario.workersPerClient, world.scenario.readersPerClient ?? 0)
       client.start()
     }
     this.nemesis.begin()
@@ -89,12 +89,16 @@ export class Course {
     world.tell('the world', `is healed; ${core.map((server) => server.name).join(', ')} live on`)
     this.nemesis.heal(core)
     const before = crew.acknowledged
+    const resolvedBefore = world.clients.map((client) => crew.resolvedFor(client))
+    const idle = () => world.clients.filter((client, i) => crew.resolvedFor(client) === resolvedBefore[i])
     const served = () => crew.acknowledged >= before + scenario.clients * scenario.workersPerClient
-    this.#run(convergingMs, served)
+    this.#run(convergingMs, () => served() && idle().length === 0)
     this.#liveness.expect(
       served(),
       () => `${convergingMs} ms after healing, ${crew.acknowledged - before} operations were acknowledged`,
     )
+    for (const { name } of idle())
+      this.#liveness.violate(`${convergingMs} ms after healing, no transaction of ${name} got a result`)
     crew.finish()
     this.#run(convergingMs, () => crew.isQuiet && isConverged(core))
     this.#liveness.agree(world.history.operations.length - crew.underWay)

@@ -7,6 +7,7 @@ import { observationOf, requestOf, type Workload } from './workload.ts'
 interface Worker {
   readonly number: number
   readonly client: ClientProcess
+  readonly onlyReads: boolean
   /** The operation under way, by its id in the history. */
   operation: number | undefined
   action: Action | undefined
@@ -18,7 +19,7 @@ export interface CrewWorld {
   readonly workLater: (worker: number, delayUs: number) => void
 }
 
-/** How long a simulated client waits for an answer. */
+/** How long a simulated client waits for an answer, unless it is one of the few that give up soon. */
 const callTimeoutMs = 8000
 
 /**
@@ -31,11 +32,14 @@ export class Crew {
   readonly #history: History
   readonly #workload: Workload
   readonly #dice: Dice
+  readonly #patience: Dice
   readonly #thinkUs: number
   readonly #workers: Worker[] = []
   /** Client numbers of the history: a client that died and came back is another one. */
   readonly #sessions = new Map<ClientProcess, number>()
   #nextSession = 0
+  /** Transactions of each client that got a result, whatever it was. */
+  readonly #resolved = new Map<ClientProcess, number>()
   #isOver = false
   acknowledged = 0
 
@@ -44,15 +48,17 @@ export class Crew {
     this.#history = history
     this.#workload = workload
     this.#dice = dice
+    this.#patience = dice.fork('patience')
     this.#thinkUs = thinkUs
   }
 
-  /** Puts workers to a client; they begin when `work` is called for them. */
-  employ(client: ClientProcess, count: number): void {
+  /** Puts workers to a client, of which the first `readers` only read; they begin when `work` is called for them. */
+  employ(client: ClientProcess, count: number, readers: number): void {
     this.#sessions.set(client, this.#nextSession++)
     for (let i = 0; i < count; i++) {
       const number = this.#workers.length
-      this.#workers.push({ number, client, operation: undefined, action: undefined, isIdle: true })
+      const onlyReads = i < readers
+      this.#workers.push({ number, client, onlyReads, operation: undefined, action: undefined, isIdle: true })
       this.#world.workLater(number, this.#dice.exponential(this.#thinkUs))
     }
   }
@@ -70,6 +76,11 @@ export class Crew {
     return this.#workers.filter((worker) => worker.operation !== undefined).length
   }
 
+  /** How many transactions of this client got a result so far. */
+  resolvedFor(client: ClientProcess): number {
+    return this.#resolved.get(client) ?? 0
+  }
+
   work(number: number): void {
     const worker = must(this.#workers[number], 'a worker that was employed')
     if (this.#isOver || worker.operation !== undefined) return
@@ -77,15 +88,16 @@ export class Crew {
       this.#later(worker)
       return
     }
-    const action = this.#workload.next(number)
+    const action = this.#workload.next(number, worker.onlyReads)
     const session = must(this.#sessions.get(worker.client), 'a client has its session')
     const operation = this.#history.invoke(number, session, action, this.#world.nowUs())
     worker.operation = operation
     worker.action = action
     const request = requestOf(action)
     const call = this.#callOf(operation, number)
-    if ('query' in request) worker.client.input({ kind: 'query', call, query: request.query, timeoutMs: callTimeoutMs })
-    else worker.client.input({ kind: 'submit', call, transaction: request.transaction, timeoutMs: callTimeoutMs })
+    const timeoutMs = this.#patience.chance(1, 10) ? this.#patience.intInclusive(10, 600) : callTimeoutMs
+    if ('query' in request) worker.client.input({ kind: 'query', call, query: request.query, timeoutMs })
+    else worker.client.input({ kind: 'submit', call, transaction: request.transaction, timeoutMs })
   }
 
   hear(news: ClientNews): void {
@@ -129,6 +141,8 @@ export class Crew {
 
   #settled(news: Extract<ClientNews, { kind: 'settled' }>): void {
     const { outcome, index, call } = news
+    const { client } = must(this.#workers[call % 1024], 'a result for an employed worker')
+    this.#resolved.set(client, this.resolvedFor(client) + 1)
     if (outcome.kind === 'executed') this.#end(call, { type: 'ok', observed: { kind: 'executed', index } })
     else this.#end(call, { type: 'fail', code: outcome.kind === 'cancelled' ? 'CANCELLED' : outcome.code, index })
   }

@@ -40,7 +40,8 @@ interface Memory {
 const vouching: ReadonlySet<number> = new Set([messageKinds.indexOf('append-ack'), messageKinds.indexOf('vote-reply')])
 
 /**
- * Holds servers to what they promised: nothing is told before it is durable, and what was durable is there after a restart, or missed.
+ * Holds servers to what they promised: nothing is told before it is durable, and what was durable is there after a
+ * restart, or known to be missing.
  * Not here: servers that lost their disk, which come back under another identity and owe nothing.
  */
 export class Promises {

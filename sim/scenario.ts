@@ -84,6 +84,8 @@ export interface Scenario {
   readonly clients: number
   /** Operations that each client has under way at once. */
   readonly workersPerClient: number
+  /** So many of them only read, and so never wait for what can't be committed. */
+  readonly readersPerClient?: number | undefined
   readonly keys: number
   /** Mean pause of a worker between two operations. */
   readonly thinkUs: number

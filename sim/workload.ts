@@ -21,12 +21,12 @@ export class Workload {
     this.#keys = keys
   }
 
-  next(worker: number): Action {
+  next(worker: number, onlyReads: boolean): Action {
     const key = `k${this.#dice.intInclusive(0, this.#keys - 1)}`
     const space = workSpace
     const tag = `${worker}.${++this.#tags}`
     const n = this.#dice.intInclusive(0, 999)
-    const choice = this.#dice.intInclusive(0, 99)
+    const choice = this.#dice.intInclusive(0, onlyReads ? 33 : 99)
     if (choice < 30) return { f: 'read', space, key }
     if (choice < 34) return { f: 'list', space, after: undefined, limit: this.#dice.intInclusive(1, this.#keys) }
     if (choice < 46) return { f: 'create', space, key, value: { n, by: tag, list: [`${tag}+`] } }
