@@ -42,7 +42,7 @@ export const everythingAtOnce: ScenarioPlan = {
       clients: dice.intInclusive(2, 3),
       workersPerClient: dice.intInclusive(2, 4),
       keys: dice.intInclusive(2, 12),
-      thinkUs: dice.intInclusive(6_000, 24_000),
+      thinkUs: dice.intInclusive(10_000, 40_000),
       durationMs,
       path: drawPath(dice),
       clockRatesPpm: Array.from({ length: servers }, () => drawClockRate(dice)),

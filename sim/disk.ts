@@ -161,6 +161,13 @@ export class SimDisk {
     this.#syncFails = true
   }
 
+  /** Ends all that lasts: the disk is as fast and as large as it was, and syncs do not fail. */
+  mend(capacityBytes: number): void {
+    this.slowness = 1
+    this.capacityBytes = capacityBytes
+    this.#syncFails = false
+  }
+
   /** Flips one bit, on the platter and as read from now on. */
   rot(file: string, offset: number, bit: number): void {
     must(this.#files.get(file), 'no such file').flip(offset, bit)

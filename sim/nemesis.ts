@@ -120,8 +120,7 @@ export class Nemesis {
     world.network.paths.healAll()
     world.network.paths.configureAll(world.scenario.path)
     for (const server of world.servers) {
-      server.disk.slowness = 1
-      server.disk.capacityBytes = world.scenario.disk.capacityBytes
+      server.disk.mend(world.scenario.disk.capacityBytes)
       if (server.isPaused) server.resume()
       if (core.includes(server)) {
         if (!server.isUp) server.start()
@@ -242,7 +241,7 @@ export class Nemesis {
       { crash: 'is killed', power: 'loses power', wipe: 'is killed and loses its disk' }[how],
     )
     server.crash(how === 'power')
-    if (how === 'wipe') server.disk.wipe()
+    if (forgets) server.forget()
     this.#world.plan(downMs * 1000, this.#restart, server.number)
     return true
   }

@@ -86,6 +86,13 @@ export class ServerProcess extends SimProcess<ServerInput, ServerEffect> {
     if (power) this.disk.powerLoss()
   }
 
+  /** The folder is gone while nothing runs: another incarnation will begin. */
+  forget(): void {
+    assert(this.machine === undefined, () => `${this.name} runs on the folder that it loses`)
+    this.disk.wipe()
+    this.server = undefined
+  }
+
   override carryOut(effects: readonly ServerEffect[]): void {
     for (const effect of effects) {
       switch (effect.kind) {
@@ -126,7 +133,7 @@ export class ServerProcess extends SimProcess<ServerInput, ServerEffect> {
   #stop(reason: StopReason, text: string, burnt: boolean): void {
     this.finished = reason
     this.#gone()
-    if (burnt) this.disk.wipe()
+    if (burnt) this.forget()
     this.#world.serverStopped(this, reason, text)
   }
 
