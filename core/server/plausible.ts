@@ -28,7 +28,7 @@ export function isPlausible(message: Message): boolean {
  * Whether an append agrees with what its receiver knows for certain: that entries which are committed stay, and that
  * neither terms nor stamps fall along the log. No leader sends another one; from a liar it is dropped.
  */
-export function fitsLog(replica: Replica, append: Append): boolean {
+export function fitsLog(replica: Pick<Replica, 'log' | 'commit'>, append: Append): boolean {
   const { log, commit } = replica
   // Where the logs differ before it nothing of it is appended, but its sender must be told where they agree.
   if (append.prevIndex >= log.baseIndex && log.termAt(append.prevIndex) !== append.prevTerm) return true
