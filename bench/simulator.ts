@@ -77,7 +77,7 @@ function measure(
     for (const server of world.servers) server.start()
     world.runUntil(30_000_000, () => world.servers.some((server) => server.server?.core.serves === true))
     for (const client of world.clients) {
-      world.crew.employ(client, world.scenario.workersPerClient)
+      world.crew.employ(client, world.scenario.workersPerClient, world.scenario.readersPerClient ?? 0)
       client.start()
     }
     nemesis.begin()

@@ -31,6 +31,6 @@ export const regressions: readonly Regression[] = [
   {
     scenario: 'diverging-logs',
     seed: '25',
-    what: 'a server whose entries had later stamps than those of the new leader took no append any more, and stayed behind',
+    what: 'a server whose entries had later stamps than those of the new leader took no append any more',
   },
 ]

@@ -7,7 +7,7 @@ import { inTurn, lightScenario } from './light.ts'
 export const roughDisks: ScenarioPlan = {
   name: 'rough-disks',
   describe:
-    'Disks that fail twice in a row, each time before the first failure is behind them, take nothing that was acknowledged.',
+    'Disks that fail twice in a row, before the first failure is behind them, take nothing that was acknowledged.',
   draw: (dice) => {
     const scenario = lightScenario('rough-disks', dice)
     // A long log, so that what the first failure spoilt still counts at the second, and syncs slow enough to be

@@ -257,7 +257,9 @@ export class Nemesis {
     return true
   }
 
-  /** The last flush of the log is spared: before the next one seals it, rot there can't be told from a torn write (R4). */
+  /**
+   * The last flush of the log is spared: before the next one seals it, rot there can't be told from a torn write (R4).
+   */
   #rot(server: ServerProcess, bits: number, downMs: number): boolean {
     if (!this.#mayLose(server)) return false
     server.crash(true)

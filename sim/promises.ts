@@ -165,7 +165,8 @@ export class Promises {
     this.#findings.expect(
       term > sworn.term || (term === sworn.term && (sworn.vote === undefined || votedFor === sworn.vote)),
       () =>
-        `${nameOf(machine.id)} forgot its vote for ${sworn.vote} in term ${sworn.term}: it is in term ${term}, voted for ${votedFor}`,
+        `${nameOf(machine.id)} forgot its vote for ${sworn.vote} in term ${sworn.term}: ` +
+        `it is in term ${term}, voted for ${votedFor}`,
     )
   }
 }

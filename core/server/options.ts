@@ -109,7 +109,7 @@ export const defaultLimits: ServerLimits = {
   linksMax: 12_000,
   expiriesPerEntry: 100,
   blockBytes: 4096,
-  segmentBytes: 64 * 1024 * 1024,
+  segmentBytes: 16 * 1024 * 1024,
   flushBytesMax: 8 * 1024 * 1024,
 }
 assert(defaultLimits.appendBytesMax <= defaultLimits.inflightBytesMax, 'one append fills the window')

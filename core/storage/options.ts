@@ -22,7 +22,7 @@ export interface StorageOptions {
  */
 export const storageDefaults = {
   blockBytes: 4096,
-  segmentBytes: 64 * 1024 * 1024,
+  segmentBytes: 16 * 1024 * 1024,
   flushBytesMax: 4 * 1024 * 1024,
   sealMs: 100,
 } as const

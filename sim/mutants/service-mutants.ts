@@ -1,0 +1,68 @@
+import type { Mutant } from './mutant.ts'
+
+/** Bugs in what clients rely on: reads, results, exactly-once, cluster time, snapshots of the state. */
+export const serviceMutants: readonly Mutant[] = [
+  {
+    name: 'read-without-round',
+    row: 7,
+    describe: 'A leader answers reads without asking a quorum whether it still leads.',
+    file: 'core/server/rounds.ts',
+    find: 'if (round === 0 || round > confirmed || index > appliedIndex) break',
+    replace: 'if (index > appliedIndex) break',
+    scenarios: ['wild-clocks'],
+  },
+  {
+    name: 'read-joins-round-begun',
+    row: 8,
+    describe: 'A read is answered by a round that began before the read arrived.',
+    file: 'core/server/rounds.ts',
+    find: 'this.#waiting.push({ item, round: 0, index: 0 })',
+    replace: 'this.#waiting.push({ item, round: this.#begun, index: 0 })',
+    scenarios: ['wild-clocks'],
+  },
+  {
+    name: 'results-not-in-snapshot',
+    row: 33,
+    describe: 'A snapshot leaves out the results that make a request happen once.',
+    file: 'core/state/snapshot.ts',
+    find: 'yield* writeResults(writer, resultsFrom(entry, entry.ackedBelow))',
+    replace: '',
+    scenarios: ['client-retries-across-leader-change-and-snapshot'],
+  },
+  {
+    name: 'result-evicted-early',
+    row: 33,
+    describe: 'A result is dropped as soon as the next request is executed, acknowledged or not.',
+    file: 'core/state/client-table.ts',
+    find: 'const kept = dropResults(entry, Math.min(ackedBelow, result.number))',
+    replace: 'const kept = dropResults(entry, result.number)',
+    scenarios: ['client-retries-across-leader-change-and-snapshot'],
+  },
+  {
+    name: 'result-acknowledged-early',
+    row: 33,
+    describe: 'A client acknowledges results that it did not receive yet.',
+    file: 'core/client/requests.ts',
+    find: 'let lowest = this.#window.base',
+    replace: 'let lowest = this.#window.next',
+    scenarios: ['client-retries-across-leader-change-and-snapshot'],
+  },
+  {
+    name: 'sent-means-not-executed',
+    row: 32,
+    describe: 'A client says that a request was not executed, though it was sent.',
+    file: 'core/client/requests.ts',
+    find: "submission.abandoned = true\n    return 'unknown'",
+    replace: "submission.abandoned = true\n    return 'no'",
+    scenarios: ['diverging-logs'],
+  },
+  {
+    name: 'conflict-ignored',
+    row: undefined,
+    describe: 'A transaction is executed although what it read has changed.',
+    file: 'core/state/transaction.ts',
+    find: 'if (conflict !== undefined) return refused',
+    replace: 'if (conflict === -1) return refused',
+    scenarios: ['leader-crash-under-load'],
+  },
+]

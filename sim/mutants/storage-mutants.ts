@@ -1,0 +1,88 @@
+import type { Mutant } from './mutant.ts'
+
+/** Bugs in what a server remembers beyond its own death. */
+export const storageMutants: readonly Mutant[] = [
+  {
+    name: 'unreadable-behind-torn-tail',
+    row: 36,
+    describe: 'What a later life wrote behind a torn tail is not read: reading ends where the first life tore.',
+    file: 'core/storage/wal-scan.ts',
+    find: 'while (offset + flushHeaderBytes <= size)',
+    replace: 'while (!this.junkBehind && offset + flushHeaderBytes <= size)',
+    scenarios: ['rough-disks'],
+  },
+  {
+    name: 'sync-error-ignored',
+    row: 35,
+    describe: 'A failed sync counts as done, and what follows it is confirmed.',
+    file: 'core/storage/storage.ts',
+    find: 'if (input.error !== undefined) this.#fail',
+    replace: "if (input.error !== undefined && input.error.code !== 'EIO') this.#fail",
+    scenarios: ['rough-disks'],
+  },
+  {
+    name: 'flush-not-synced',
+    row: 5,
+    describe: 'A flush counts as durable as soon as the page cache has it.',
+    file: 'core/storage/wal.ts',
+    find: 'bytes, sync: true })',
+    replace: 'bytes, sync: false })',
+    scenarios: ['torn-wal-tail'],
+  },
+  {
+    name: 'preparation-taken-for-flush',
+    row: 38,
+    describe: 'The completion of another operation is taken for that of the flush in flight.',
+    file: 'core/storage/storage.ts',
+    find: "else if (this.#wal.done(input.id) === 'flushed')",
+    replace: 'else if (this.#wal.done(input.id) !== undefined)',
+    scenarios: ['rough-disks'],
+  },
+  {
+    name: 'corruption-taken-for-torn',
+    row: 37,
+    describe: 'Damage in the middle of the log is cut off as if a crash had torn the end.',
+    file: 'core/storage/wal-chain.ts',
+    find: 'this.damaged = true',
+    replace: 'this.damaged = false',
+    scenarios: ['corrupt-record-mid-log'],
+  },
+  {
+    name: 'snapshot-not-synced',
+    row: 18,
+    describe: 'A snapshot is put in place before it is durable.',
+    file: 'core/storage/snapshot-writer.ts',
+    find: 'bytes, sync })',
+    replace: 'bytes, sync: false })',
+    scenarios: ['torn-wal-tail'],
+  },
+  {
+    name: 'log-removed-before-snapshot',
+    row: 18,
+    describe: 'Segments are removed when a snapshot is complete, though it is not durable yet.',
+    file: 'core/storage/storage.ts',
+    find: 'if (this.#failure === undefined) this.#snapshots.end()',
+    replace:
+      'if (this.#failure !== undefined) return\n' +
+      '    this.#snapshots.end()\n    this.#wal.cover(this.#snapshots.ended ?? 0)',
+    scenarios: ['rough-disks'],
+  },
+  {
+    name: 'hard-state-of-first-flush',
+    row: 2,
+    describe: 'Term and vote come back as an earlier flush had them.',
+    file: 'core/storage/recovery.ts',
+    find: 'const header = flushes.at(-1)?.header',
+    replace: 'const header = flushes[0]?.header',
+    scenarios: ['leader-crash-under-load'],
+  },
+  {
+    name: 'wiped-server-keeps-its-name',
+    row: 47,
+    describe: 'A server whose disk was lost comes back under its old identity and votes with amnesia.',
+    file: 'core/server/boot.ts',
+    find: 'hex(entropy.subarray(0, 8))',
+    replace: 'hex(new Uint8Array(8))',
+    scenarios: ['membership-change-under-load'],
+  },
+]
