@@ -24,7 +24,7 @@ describe('a run', () => {
     const traced = runShort({}, { onTrace: ({ hash }) => hashes.push(hash) })
     expect(traced.endValue).toBe(runShort().endValue)
     expect(hashes).toHaveLength(traced.steps)
-    expect(new Set(hashes).size).toBe(hashes.length)
+    expect(hashes.filter((hash, i) => hash === hashes[i - 1])).toEqual([])
   })
 
   it('stops where it is told to, and says nothing of what was not finished', () => {
