@@ -11,7 +11,23 @@ interface Kept {
   readonly term: Term
 }
 
+type Replica = NonNullable<ServerMachine['core']['replica']>
 type Tickets = Pick<ServerMachine['core']['storage'], 'written' | 'durable'>
+type Vow = Pick<ReplicaView, 'term' | 'votedFor' | 'durable'>
+
+/** What is looked at of a server. */
+export interface Promising {
+  readonly id: ServerId
+  readonly core: {
+    readonly replica:
+      | (Pick<Replica, 'term' | 'repairing'> & {
+          readonly view: Vow
+          readonly log: Pick<Replica['log'], 'baseIndex' | 'lastIndex' | 'termAt'>
+        })
+      | undefined
+    readonly storage: Tickets
+  }
+}
 
 interface Oath {
   readonly term: Term
@@ -53,7 +69,7 @@ export class Promises {
   }
 
   /** `rotted` bits of the server's disk have flipped so far. */
-  started(machine: ServerMachine, rotted: number): void {
+  started(machine: Promising, rotted: number): void {
     const memory = this.#memories.get(machine.id)
     if (memory === undefined) {
       const nothing = { index: 0, term: 0 }
@@ -75,7 +91,7 @@ export class Promises {
     }
   }
 
-  observe(machine: ServerMachine): void {
+  observe(machine: Promising): void {
     const memory = this.#memories.get(machine.id)
     const { replica, storage } = machine.core
     if (memory === undefined || replica === undefined) return
@@ -93,7 +109,7 @@ export class Promises {
   }
 
   /** A server sends this, after the step that was just observed. */
-  sent(machine: ServerMachine, frame: Uint8Array): void {
+  sent(machine: Promising, frame: Uint8Array): void {
     const memory = this.#memories.get(machine.id)
     if (memory === undefined || !vouching.has(frame[0] ?? -1)) return
     const message = must(decodeMessage(frame), 'a server sends messages')
@@ -106,7 +122,7 @@ export class Promises {
       this.#confirmed(machine, memory, message.match)
   }
 
-  #swear({ term, votedFor }: ReplicaView, { written, durable }: Tickets, memory: Memory): void {
+  #swear({ term, votedFor }: Vow, { written, durable }: Tickets, memory: Memory): void {
     const newest = memory.swearing.at(-1) ?? memory.sworn
     if (newest.term !== term || newest.vote !== votedFor) {
       memory.swearing.push({ term, vote: votedFor, ticket: written })
@@ -119,7 +135,7 @@ export class Promises {
     }
   }
 
-  #voted(machine: ServerMachine, { sworn }: Memory, term: Term): void {
+  #voted(machine: Promising, { sworn }: Memory, term: Term): void {
     const name = nameOf(machine.id)
     const repairing = machine.core.replica?.repairing === true
     this.#findings.expect(!repairing, () => `${name} voted in term ${term} while its log was damaged`)
@@ -129,14 +145,14 @@ export class Promises {
     )
   }
 
-  #confirmed(machine: ServerMachine, memory: Memory, match: Index): void {
+  #confirmed(machine: Promising, memory: Memory, match: Index): void {
     this.#findings.expect(
       match <= memory.log.index,
       () => `${nameOf(machine.id)} confirmed entries up to ${match}, durable are those up to ${memory.log.index}`,
     )
   }
 
-  #compare(machine: ServerMachine, memory: Memory): void {
+  #compare(machine: Promising, memory: Memory): void {
     const replica = must(machine.core.replica, 'a server that is compared')
     // The first flush of a life stores what was recovered.
     memory.swearing = [{ term: replica.view.term, vote: replica.view.votedFor, ticket: 1 }]
@@ -160,7 +176,7 @@ export class Promises {
     if (bits === 0) this.#compareVote(machine, memory)
   }
 
-  #compareVote(machine: ServerMachine, { sworn }: Memory): void {
+  #compareVote(machine: Promising, { sworn }: Memory): void {
     const { term, votedFor } = must(machine.core.replica, 'a server that is compared').view
     this.#findings.expect(
       term > sworn.term || (term === sworn.term && (sworn.vote === undefined || votedFor === sworn.vote)),

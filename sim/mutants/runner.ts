@@ -44,8 +44,8 @@ const stalledMs = 300_000
 export async function hunt(mutants: readonly Mutant[], options: HuntOptions): Promise<readonly HuntReport[]> {
   const workshop = new Workshop(options.root)
   try {
-    const sound = await workshop.build(undefined, options.signal)
-    return await new Hunt(workshop, options, sound).all(mutants)
+    await workshop.prepare(options.signal)
+    return await new Hunt(workshop, options).all(mutants)
   } finally {
     workshop.close()
   }
@@ -54,15 +54,12 @@ export async function hunt(mutants: readonly Mutant[], options: HuntOptions): Pr
 class Hunt {
   readonly #workshop: Workshop
   readonly #options: HuntOptions
-  /** The program without a mutant: a run counts only if it holds there. */
-  readonly #sound: string
   /** Ends all processes when one failed, or when somebody asked to stop. */
   readonly #end = new AbortController()
 
-  constructor(workshop: Workshop, options: HuntOptions, sound: string) {
+  constructor(workshop: Workshop, options: HuntOptions) {
     this.#workshop = workshop
     this.#options = options
-    this.#sound = sound
   }
 
   async all(mutants: readonly Mutant[]): Promise<readonly HuntReport[]> {
@@ -92,20 +89,21 @@ class Hunt {
   async #one(mutant: Mutant): Promise<HuntReport> {
     const { seeds, scenario } = this.#options
     const startedAt = performance.now()
-    const dist = await this.#workshop.build(mutant, this.#end.signal)
+    const planted = await this.#workshop.plant(mutant, this.#end.signal)
     const scenarios = mutant.scenarios ?? [scenario]
     const until = seeds * scenarios.length
     let spoilt = 0
     let caught: Sighting | undefined
     for (let from = 0; from < until && caught === undefined; ) {
-      const last = await this.#seek(dist, { scenarios, from, until })
+      const last = await this.#seek(planted, { scenarios, from, until })
       from = last.at + 1
       if (last.held) continue
-      const alone = await this.#seek(this.#sound, { scenarios, from: last.at, until: from })
+      // A run counts only if it holds without the mutant.
+      const alone = await this.#seek(this.#workshop.sound, { scenarios, from: last.at, until: from })
       if (alone.held) caught = last
       else spoilt++
     }
-    this.#workshop.discard(dist)
+    this.#workshop.discard(planted)
     const wallMs = performance.now() - startedAt
     return { mutant, caught, seeds: caught === undefined ? seeds : Number(caught.seed), spoilt, wallMs }
   }
