@@ -58,7 +58,10 @@ export class Workshop {
     rmSync(dirname(planted), { recursive: true, force: true })
   }
 
-  /** A folder in which `sources` below `src` are compiled into `dist`. Types are not checked: a bug need not be well typed. */
+  /**
+   * A folder in which `sources` below `src` are compiled into `dist`. Types are not checked: a bug need not be well
+   * typed.
+   */
   #furnish(name: string, options: object, sources: readonly string[]): string {
     const place = join(this.#folder, name)
     mkdirSync(place)
