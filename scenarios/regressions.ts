@@ -33,4 +33,9 @@ export const regressions: readonly Regression[] = [
     seed: '25',
     what: 'a server whose entries had later stamps than those of the new leader took no append any more',
   },
+  {
+    scenario: 'everything-at-once',
+    seed: '109',
+    what: 'a leader kept an idle connection to a dead incarnation, and so never reached the one that replaced it',
+  },
 ]

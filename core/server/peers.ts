@@ -90,9 +90,15 @@ export class Peers {
     if (peer?.id === id) peer.hasHistory = true
   }
 
-  /** The peer has just called: it is there, and to wait any longer before dialling it would be in vain. */
-  noteCalled(name: ServerName): void {
-    const peer = this.#peers.get(name)
+  /**
+   * The peer has just called: it is there, and to wait any longer before dialling it would be in vain. A connection to
+   * another incarnation leads to a dead process, whose end a partition kept from us and which nothing is sent to any
+   * more, so nothing else would ever end it.
+   */
+  noteCalled(caller: ServerId): void {
+    const peer = this.#peers.get(nameOf(caller))
+    if (peer?.phase === 'open' && peer.link !== undefined && peer.id !== caller)
+      this.hangUp(peer.link, 'another incarnation called')
     if (peer?.phase !== 'idle') return
     peer.at = this.#core.now
     peer.backoffMs = 0

@@ -1,5 +1,5 @@
 import { decodeMessage } from '../wire/codec.ts'
-import { type Link, nameOf, type ServerId } from '../wire/ids.ts'
+import type { Link, ServerId } from '../wire/ids.ts'
 import type { Message, PeerMessage, Status } from '../wire/message.ts'
 import type { Run } from '../wire/run.ts'
 import type { Checkpoints } from './checkpoints.ts'
@@ -134,7 +134,7 @@ export class Switchboard {
       const guest = this.#parts.door.onHello(link, message)
       this.#forgetDismissed()
       if (guest?.purpose === 'client') this.#parts.streams.open(link, guest.connection)
-      if (guest?.purpose === 'peer' && guest.server !== undefined) this.#parts.peers.noteCalled(nameOf(guest.server))
+      if (guest?.purpose === 'peer' && guest.server !== undefined) this.#parts.peers.noteCalled(guest.server)
       return
     }
     const guest = this.#parts.door.guest(link)
