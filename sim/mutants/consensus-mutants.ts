@@ -51,7 +51,7 @@ export const consensusMutants: readonly Mutant[] = [
     file: 'core/consensus/replica.ts',
     find: "return role.kind === 'leader' && commit >= role.noopIndex",
     replace: "return role.kind === 'leader' && commit >= 0",
-    scenarios: ['diverging-logs'],
+    scenarios: ['replacement-cut-off'],
   },
   {
     name: 'earlier-term-counted',
@@ -87,15 +87,6 @@ export const consensusMutants: readonly Mutant[] = [
     file: 'core/consensus/follower.ts',
     find: 'return state.log.termAt(append.prevIndex) === append.prevTerm ? append.prevIndex : undefined',
     replace: 'return state.log.lastIndex >= append.prevIndex ? append.prevIndex : undefined',
-    scenarios: ['diverging-logs'],
-  },
-  {
-    name: 'deposed-leader-obeyed',
-    row: 15,
-    describe: 'An append of an earlier term is accepted.',
-    file: 'core/consensus/replica.ts',
-    find: 'if (message.term < state.term) {',
-    replace: "if (message.term < state.term && message.kind !== 'append') {",
     scenarios: ['diverging-logs'],
   },
   {

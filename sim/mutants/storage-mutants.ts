@@ -74,7 +74,7 @@ export const storageMutants: readonly Mutant[] = [
     file: 'core/storage/recovery.ts',
     find: 'const header = flushes.at(-1)?.header',
     replace: 'const header = flushes[0]?.header',
-    scenarios: ['leader-crash-under-load'],
+    scenarios: ['rough-disks'],
   },
   {
     name: 'wiped-server-keeps-its-name',
