@@ -381,3 +381,16 @@ it('reports a failed sync, and stands by what was durable before', { timeout: 60
     { seed: 3, numRuns: 60, endOnFailure: true },
   )
 })
+
+it('gives it back over many short lives too, of which each goes on from what the last one repeated', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0 }), fc.integer({ min: 1, max: 20 }), (seed, steps) => {
+      const trial = new Trial(`lives ${seed}`)
+      for (let life = 0; life < 30; life++) {
+        for (let i = 0; i < steps; i++) trial.step()
+        trial.crashAndCheck()
+      }
+    }),
+    { seed: 4, numRuns: 100, endOnFailure: true },
+  )
+})

@@ -3,12 +3,13 @@ import type { DiskReader } from './disk.ts'
 import { identityFile, identityTemp, segmentsIn, snapshotFile, snapshotsIn, snapshotTemp } from './files.ts'
 import { type Identity, readIdentity } from './identity.ts'
 import type { StorageOptions } from './options.ts'
+import { type SegmentsFound, sortSegments } from './segments-found.ts'
 import { readSnapshot } from './snapshot-file.ts'
 import type { Damage, HardState, Recovered, RecoveredSnapshot } from './stable-storage.ts'
-import { highestIndexIn, type OldSegment, type WalStart } from './wal.ts'
+import type { WalStart } from './wal.ts'
 import type { WalRecord } from './wal-format.ts'
 import { type FoundLog, findLog } from './wal-log.ts'
-import { type FoundFlush, scanWal, type WalScan } from './wal-scan.ts'
+import { type FoundFlush, scanWal } from './wal-scan.ts'
 
 /**
  * Why a folder is left alone. `BURNT`: it belongs to this server, but what the server promised can't be read; it must
@@ -31,8 +32,8 @@ export interface Recovery {
   readonly damagedUpTo: Index
   /** The snapshot files present, sound or not. */
   readonly snapshots: readonly Index[]
+  readonly segments: SegmentsFound
   /** Files that nothing needs any more, to be removed once the opening flush is durable. */
-  readonly leftovers: readonly number[]
   readonly temps: readonly string[]
 }
 
@@ -49,8 +50,9 @@ export function recover(reader: DiskReader, options: StorageOptions, fresh: Serv
   if ((scan.flushes.length === 0 && identity.group !== undefined) || hard.term < base.term) {
     return { refused: 'BURNT', text: `the folder of ${identity.server} has lost the server's votes` }
   }
-  const log = findLog(scan.flushes, base.index, base.term)
+  const log = findLog(scan.flushes, base.index, base.term, options.flushBytesMax)
   const damage = damageOf(log, snapshotsIn(files).at(-1) ?? 0)
+  const segments = sortSegments(scan, log, damage !== undefined)
   return {
     recovered: {
       identity,
@@ -65,11 +67,19 @@ export function recover(reader: DiskReader, options: StorageOptions, fresh: Serv
       damage,
     },
     fresh: !files.includes(identityFile),
-    wal: walStart(identity.server, scan, log, damage),
+    wal: {
+      server: identity.server,
+      segment: scan.segments.at(-1) ?? 0,
+      sequence: scan.flushes.at(-1)?.header.sequence ?? 0,
+      previous: log.opening.previous,
+      previousFirst: log.opening.previousFirst,
+      lastIndex: log.last,
+      segments: segments.needed,
+    },
     opening: log.opening.records,
     damagedUpTo: damage?.upTo ?? 0,
     snapshots: snapshotsIn(files),
-    leftovers: deadSegments(scan, log, damage),
+    segments,
     temps: [identityTemp, snapshotTemp].filter((file) => files.includes(file)),
   }
 }
@@ -131,32 +141,4 @@ function hardStateOf(flushes: readonly FoundFlush[]): HardState {
 function damageOf(log: FoundLog, snapshotNamed: Index): Damage | undefined {
   const upTo = Math.max(log.damagedUpTo, snapshotNamed > log.last ? snapshotNamed : 0)
   return upTo === 0 ? undefined : { from: log.last + 1, upTo }
-}
-
-function walStart(server: ServerId, scan: WalScan, log: FoundLog, damage: Damage | undefined): WalStart {
-  return {
-    server,
-    segment: scan.segments.at(-1) ?? 0,
-    sequence: scan.flushes.at(-1)?.header.sequence ?? 0,
-    previous: log.opening.previous,
-    previousFirst: log.opening.previousFirst,
-    lastIndex: log.last,
-    segments: liveSegments(scan, log, damage),
-  }
-}
-
-/** While there is damage, nothing is thrown away: what can't be chained may still be of use to an operator. */
-function liveSegments(scan: WalScan, log: FoundLog, damage: Damage | undefined): OldSegment[] {
-  const upTo = new Map<number, Index>()
-  for (const { header, records } of damage === undefined ? log.kept : scan.flushes) {
-    const highest = records === undefined ? header.lastIndex : highestIndexIn(records)
-    upTo.set(header.segment, Math.max(upTo.get(header.segment) ?? 0, highest))
-  }
-  return [...upTo].map(([number, last]) => ({ number, upTo: last })).sort((a, b) => a.number - b.number)
-}
-
-function deadSegments(scan: WalScan, log: FoundLog, damage: Damage | undefined): number[] {
-  if (damage !== undefined) return []
-  const live = new Set(log.kept.map((flush) => flush.header.segment))
-  return scan.segments.filter((segment) => !live.has(segment))
 }

@@ -41,6 +41,8 @@ export class Storage implements StableStorage {
   readonly #snapshots: SnapshotWriter
   readonly #recovery: Recovery
   readonly #server: ServerId
+  /** Segments that the opening flush repeats: they go when the flush behind it has proven that one. */
+  #repeated: readonly number[]
   #open = false
   #queue: Item[] = []
   #written = 1
@@ -86,6 +88,8 @@ export class Storage implements StableStorage {
     this.#identity = new IdentityWriter(this.#ops)
     this.#wal = new Wal(this.#ops, options, wal, recovered.baseIndex)
     this.#snapshots = new SnapshotWriter(this.#ops, recovery.snapshots, recovered.baseIndex)
+    this.#repeated = recovery.segments.repeated
+    this.#removeSegments(recovery.segments.blank)
     if (recovery.fresh) this.#identity.write(recovered.identity)
     else this.#flush(recovery.opening, 1)
   }
@@ -254,7 +258,8 @@ export class Storage implements StableStorage {
     this.#carried = 0
     this.#sealAt = this.#carriesSeal ? undefined : now + this.#options.sealMs
     this.#carriesSeal = false
-    if (!this.#open) this.#cleanUp()
+    if (this.#open) this.#removeRepeated()
+    else this.#cleanUp()
     this.#open = true
     this.#snapshots.reached(this.#durable)
   }
@@ -271,10 +276,19 @@ export class Storage implements StableStorage {
   }
 
   #cleanUp(): void {
-    for (const segment of this.#recovery.leftovers) this.#ops.start({ op: 'remove', file: segmentFile(segment) })
+    this.#removeSegments(this.#recovery.segments.dead)
     for (const file of this.#recovery.temps) {
       if (!this.#snapshots.busy || file !== snapshotTemp) this.#ops.start({ op: 'remove', file })
     }
+  }
+
+  #removeRepeated(): void {
+    this.#removeSegments(this.#repeated)
+    this.#repeated = []
+  }
+
+  #removeSegments(segments: readonly number[]): void {
+    for (const segment of segments) this.#ops.start({ op: 'remove', file: segmentFile(segment) })
   }
 
   #fail(code: StorageFailure['code'], message: string): void {

@@ -24,7 +24,7 @@ export interface FlushHeader extends HardState {
   /** The segment it was written to: a copy elsewhere is not a flush. */
   readonly segment: number
   readonly sequence: number
-  /** The flush this one follows, 0 for none. Flushes numbered in between were given up by a recovery. */
+  /** The flush this one follows, 0 for none. Flushes numbered in between were repeated or given up by a recovery. */
   readonly previous: number
   /** `firstIndex` of that flush, in case its own header can't be read. */
   readonly previousFirst: Index

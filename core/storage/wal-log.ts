@@ -1,3 +1,4 @@
+import { must } from '../lib/assert.ts'
 import type { Index, Term } from '../wire/ids.ts'
 import { cutRun, lastIndexOf, type Run } from '../wire/run.ts'
 import { followChain } from './wal-chain.ts'
@@ -23,16 +24,27 @@ export interface FoundLog {
 
 /**
  * Makes the log of the next life independent of flushes that are there, but possibly not durable: it follows a flush
- * that was proven, and repeats what came after.
+ * that was proven, and repeats what came after. Whole segments that fit into it as well are repeated with it, so that
+ * every life adds what it wrote to the log, and not a segment.
  */
 export interface Opening {
   readonly previous: number
   readonly previousFirst: Index
   readonly records: readonly WalRecord[]
+  /** The newest flushes kept, which are needed no more once this one is proven. */
+  readonly repeated: readonly FoundFlush[]
 }
 
-/** Puts the log together from the flushes found, behind a snapshot that ends at `base` (0 for none). */
-export function findLog(flushes: readonly FoundFlush[], base: Index, baseTerm: Term): FoundLog {
+/**
+ * Puts the log together from the flushes found, behind a snapshot that ends at `base` (0 for none). The opening takes
+ * whole segments while it stays within `openingBytesMax`.
+ */
+export function findLog(
+  flushes: readonly FoundFlush[],
+  base: Index,
+  baseTerm: Term,
+  openingBytesMax: number,
+): FoundLog {
   const chain = followChain(flushes, base)
   const { runs, whole } = entriesOf(chain.kept, base, baseTerm, chain.end)
   const damaged = chain.damaged || !whole
@@ -47,7 +59,7 @@ export function findLog(flushes: readonly FoundFlush[], base: Index, baseTerm: T
       ? damagedUpTo(flushes, chain.kept, Math.max(chain.end, last + 1))
       : (chain.head?.header.damagedUpTo ?? 0),
     kept: damaged ? flushes : chain.kept,
-    opening: openingOf(chain.head, damaged, chain.kept, runs, { index: base, term: baseTerm }),
+    opening: openingOf(chain.head, damaged, chain.kept, runs, { index: base, term: baseTerm }, openingBytesMax),
   }
 }
 
@@ -67,21 +79,32 @@ function openingOf(
   kept: readonly FoundFlush[],
   runs: readonly Run[],
   base: { readonly index: Index; readonly term: Term },
+  bytesMax: number,
 ): Opening {
   const last = lastOf(runs)
   const newest = kept.at(-1)
   if (last === undefined || newest === undefined) {
-    return { previous: 0, previousFirst: 0, records: [{ kind: 'reset', ...base }] }
+    return { previous: 0, previousFirst: 0, records: [{ kind: 'reset', ...base }], repeated: kept }
   }
-  if (damaged || newest !== head || newest.records === undefined) {
+  if (damaged || newest !== head) {
     const { sequence, firstIndex } = newest.header
-    return { previous: sequence, previousFirst: firstIndex, records: [{ kind: 'cut', index: last }] }
+    return { previous: sequence, previousFirst: firstIndex, records: [{ kind: 'cut', index: last }], repeated: [] }
   }
-  return {
-    previous: newest.header.previous,
-    previousFirst: newest.header.previousFirst,
-    records: newest.records,
+  const repeated = repeatable(kept, bytesMax)
+  const { previous, previousFirst } = must(repeated[0], 'the newest flush is repeated').header
+  return { previous, previousFirst, records: repeated.flatMap(({ records }) => records ?? []), repeated }
+}
+
+/** The newest flush, and what goes before it back to the start of the earliest segment from which all of it fits. */
+function repeatable(kept: readonly FoundFlush[], bytesMax: number): readonly FoundFlush[] {
+  let from = kept.length - 1
+  let bytes = 0
+  for (const [i, { header }] of [...kept.entries()].toReversed()) {
+    bytes += header.payloadBytes
+    if (bytes > bytesMax) break
+    if (kept[i - 1]?.header.segment !== header.segment) from = i
   }
+  return kept.slice(from)
 }
 
 /** The entries behind the base up to `end`. Not `whole` when the flushes don't reach from the one to the other. */
