@@ -131,9 +131,24 @@ describe('an election', () => {
     expect(answer(group, 'd', 'b', vote(9, 9, 9, { transfer: true }))).toBe(true)
   })
 
+  test('is ordered by nobody but the leader of the term (thesis, section 3.10)', () => {
+    const group = new Group(['a', 'b', 'c'])
+    group.elect('a')
+    const { term } = group.replica('b')
+    group.receive('c', 'b', { kind: 'timeout-now', term })
+    // Whoever claims a later term is not known to lead it.
+    group.receive('c', 'a', { kind: 'timeout-now', term: term + 1 })
+    for (const name of ['a', 'b']) expect(group.replica(name).view.role).not.toBe('candidate')
+    expect(group.replica('b').term).toBe(term)
+    expect(group.replica('a').term).toBe(term + 1)
+    group.receive('a', 'b', { kind: 'timeout-now', term })
+    expect(group.replica('b').view).toMatchObject({ role: 'candidate', term: term + 1 })
+  })
+
   test('never has a learner for a candidate', () => {
     const group = new Group(['a'], ['d'])
     group.campaign('d')
+    group.receive('a', 'd', { kind: 'heartbeat', term: 1, commit: 0, round: 0 })
     group.receive('a', 'd', { kind: 'timeout-now', term: 1 })
     expect(group.replica('d').view).toMatchObject({ role: 'follower', term: 1 })
     expect(group.pool).toEqual([])
@@ -146,6 +161,7 @@ describe('an election', () => {
     group.settle()
     group.restart('c', 3)
     group.campaign('c')
+    group.receive('a', 'c', { kind: 'heartbeat', term: 2, commit: 0, round: 0 })
     group.receive('a', 'c', { kind: 'timeout-now', term: 2 })
     group.act('c', (replica, now) => replica.leaderGone(now))
     group.campaign('c')

@@ -296,7 +296,8 @@ export class Replica {
         onVoteReply(state, from, message, now)
         return
       case 'timeout-now':
-        if (state.role.kind === 'follower') campaign(state, true, now)
+        // Only the leader hands over what it has: from anybody else it would depose a healthy one.
+        if (state.role.kind === 'follower' && state.role.leader === from) campaign(state, true, now)
     }
   }
 

@@ -177,11 +177,11 @@ describe('a server', () => {
     expect(seat.replica.members.voters).toEqual([seat.machine.id])
     const client = new TestClient(bench)
     client.send(1)
-    // Alone, it wins the election in the very step in which it hears of a later term.
+    // Alone, it wins the next election in the very turn in which it heard of another leader.
     const puppet = new Puppet(bench, 'p')
     const peer = puppet.greet('a', 'peer', { server: strangerNamed('b') })
     const term = seat.status.term + 1
-    puppet.say(peer, { kind: 'timeout-now', term })
+    puppet.say(peer, { kind: 'heartbeat', term, commit: 0, round: 0 }, { kind: 'timeout-now', term })
     bench.pass(10)
     expect(seat.status).toMatchObject({ role: 'leader', term: term + 1 })
     expect(client.puppet.isClosed(client.link)).toBe(true)
