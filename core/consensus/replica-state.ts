@@ -125,7 +125,7 @@ export class ReplicaState {
   #votedFor: ServerId | undefined
   #commit: Index
   #configurations: { readonly index: Index; readonly members: Members }[]
-  #swornTicket = 0
+  #swornTicket: number
   #held: HeldMessage[] = []
   #appended: { readonly ticket: number; upTo: Index }[] = []
 
@@ -140,6 +140,9 @@ export class ReplicaState {
     this.#votedFor = start.votedFor
     this.#commit = start.commit
     this.durableIndex = start.log.lastIndex
+    // 1. A vote is written, and the process dies before the sync. 2. The next one reads it from the page cache and says
+    // it again. 3. The power goes, and with it the vote. Therefore what was recovered has to be durable first, too.
+    this.#swornTicket = stable.written
     this.#configurations = [{ index: start.log.baseIndex, members: start.members }]
     for (const run of start.log.runs) this.#noteConfiguration(run)
     this.electionAt = now + this.randomElectionMs()

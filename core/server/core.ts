@@ -59,10 +59,11 @@ export class ServerCore {
     return this.storage.durable >= this.#namedTicket
   }
 
-  /** Stores who this server is, before anybody hears of it. */
+  /** Stores who this server is, before anybody hears of it. One that is on the disk already need not wait. */
   saveName(): void {
+    const { written } = this.storage
     this.storage.saveIdentity(this.id, this.group)
-    this.#namedTicket = this.storage.written
+    if (this.storage.written > written) this.#namedTicket = this.storage.written
   }
 
   get name(): ServerName {

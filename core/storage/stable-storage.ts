@@ -11,7 +11,10 @@ import type { DiskErrorCode, DiskInput, DiskOp } from './disk.ts'
  * Not here: reading. What a folder held comes from `open`, once, before the server runs.
  */
 export interface StableStorage {
-  /** Stores which group this server belongs to. The server is the one the folder was opened for. */
+  /**
+   * Stores which group this server belongs to; takes no ticket when the folder already says so. The server is the one
+   * the folder was opened for.
+   */
   saveIdentity(server: ServerId, group: GroupId): void
   saveHardState(term: Term, votedFor: ServerId | undefined): void
   /** Appends entries; where the run begins at or below the last index, it replaces everything from there. */

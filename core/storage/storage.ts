@@ -41,6 +41,8 @@ export class Storage implements StableStorage {
   readonly #snapshots: SnapshotWriter
   readonly #recovery: Recovery
   readonly #server: ServerId
+  /** As the identity file says, or will. */
+  #group: GroupId | undefined
   /** Segments that the opening flush repeats: they go when the flush behind it has proven that one. */
   #repeated: readonly number[]
   #open = false
@@ -80,6 +82,7 @@ export class Storage implements StableStorage {
     this.#options = options
     this.#recovery = recovery
     this.#server = wal.server
+    this.#group = recovered.identity.group
     this.#lastIndex = wal.lastIndex
     this.#termLast = recovered.term
     this.#hard = { term: recovered.term, votedFor: recovered.votedFor }
@@ -120,6 +123,8 @@ export class Storage implements StableStorage {
 
   saveIdentity(server: ServerId, group: GroupId): void {
     assert(server === this.#server, 'a folder changes its server')
+    if (group === this.#group) return
+    this.#group = group
     this.#accept({ kind: 'identity', group })
   }
 
