@@ -17,6 +17,8 @@ interface Reception {
   readonly restorer: Restorer
   members: Members | undefined
   next: number
+  /** How many chunks the sender was told that the storage has taken. */
+  confirmed: number
   /** Complete: it is installed as soon as the storage holds it. */
   state: ReplicatedState | undefined
   isOpen: boolean
@@ -34,6 +36,8 @@ export interface Installed {
  * Receives a snapshot chunk by chunk, into the storage and into a state beside the one that serves, and hands both over
  * when they are whole.
  * Invariant: nothing of the server changes before the snapshot is complete, valid and durable.
+ * Invariant: a chunk is confirmed when the disk has taken it, so what waits for a slow disk is never more than the
+ * sender's window.
  */
 export class SnapshotReceiver {
   readonly #core: ServerCore
@@ -66,18 +70,23 @@ export class SnapshotReceiver {
     }
     const reception = this.#current(link, from, chunk)
     if (reception === undefined) return
-    if (chunk.chunk === reception.next && reception.state === undefined) this.#take(reception, chunk)
-    if (this.#reception === reception) this.#ack(link, chunk.index, reception.next, false)
+    const isNext = chunk.chunk === reception.next && reception.state === undefined
+    if (isNext) this.#take(reception, chunk)
+    if (this.#reception !== reception) return
+    if (isNext) this.#confirm(reception)
+    else this.#ack(link, chunk.index, reception.confirmed, false)
   }
 
   /**
    * A leader of another term, or appends that overtook the snapshot, end what is not complete: nobody goes on with it.
+   * What the disk has taken meanwhile makes room for more.
    */
   turn(): void {
     const { replica } = this.#core
     const reception = this.#reception
     if (reception === undefined || reception.state !== undefined || replica === undefined) return
     if (reception.term < replica.term || reception.index <= replica.commit) this.#abandon()
+    else this.#confirm(reception)
   }
 
   onClosed(link: Link): void {
@@ -120,6 +129,7 @@ export class SnapshotReceiver {
       restorer,
       members: undefined,
       next: 0,
+      confirmed: 0,
       state: undefined,
       isOpen: true,
     }
@@ -141,6 +151,13 @@ export class SnapshotReceiver {
       if (!(error instanceof Malformed)) throw error
       this.#abandon()
     }
+  }
+
+  #confirm(reception: Reception): void {
+    const taken = reception.next - this.#core.storage.snapshotBacklog
+    if (taken <= reception.confirmed) return
+    reception.confirmed = taken
+    this.#ack(reception.link, reception.index, taken, false)
   }
 
   #abandon(): void {

@@ -328,6 +328,17 @@ describe('a receiver of a snapshot', () => {
     expect(acks()).toEqual([1, 1])
   })
 
+  test('confirms a chunk when its disk has taken it, so that its sender waits for the disk', () => {
+    const { seat, chunk, acks } = receiving()
+    seat.holdsOp = isOfSnapshot
+    for (let i = 0; i < 3; i++) chunk({ chunk: i, bytes: Uint8Array.of(0, 0, 0).subarray(0, i === 0 ? 3 : 0) })
+    // A chunk that comes again is answered, with what is true.
+    chunk({})
+    expect(acks()).toEqual([0])
+    seat.persist()
+    expect(acks()).toEqual([1, 2, 3])
+  })
+
   test('needs none that it has passed', () => {
     const { chunk, acks } = receiving()
     chunk({ index: 1 })
@@ -355,6 +366,27 @@ describe('a receiver of a snapshot', () => {
 })
 
 describe('a sender of a snapshot', () => {
+  test('has no more chunks under way than its window while the disk of the other side is slow', () => {
+    const { bench, behind } = lagging('fsync')
+    let next = 0
+    let furthest = 0
+    bench.post = (letter) => {
+      const { message } = letter
+      if (isChunk(letter)) furthest = Math.max(furthest, letter.message.chunk)
+      if (message?.kind === 'snapshot-ack') next = Math.max(next, message.next)
+      return [letter]
+    }
+    bench.heal()
+    behind.holdsOp = isOfSnapshot
+    for (let i = 0; i < 6000 && furthest === 0; i++) bench.pass(1)
+    bench.pass(1000)
+    expect([next, furthest]).toEqual([0, limits.snapshotChunksInflight - 1])
+    behind.persist()
+    bench.pass(8000)
+    expect(furthest).toBeGreaterThan(limits.snapshotChunksInflight)
+    expectCaughtUp(bench, behind)
+  })
+
   test('believes no answer to what it did not send', () => {
     const { bench, leader, behind } = lagging('memory')
     bench.post = (letter) => (letter.message?.kind === 'snapshot-ack' ? [] : [letter])
