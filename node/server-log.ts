@@ -44,6 +44,8 @@ function describe(event: ServerEvent): readonly [level: Level, text: string] {
       return ['error', 'a majority of the servers has lost what it held; an operator must recover']
     case 'diverged':
       return ['error', `the state at ${event.index} differs from that of an equal majority`]
+    case 'log-contradicted':
+      return ['error', `${event.by} sent entries that contradict what is committed here; times so far: ${event.times}`]
     case 'peer-refused':
       return ['error', `${event.remote}: ${event.text} (${event.code})`]
     default:

@@ -51,4 +51,9 @@ export type ServerEvent =
   | { readonly kind: 'client-expired'; readonly client: number }
   | { readonly kind: 'majority-lost' }
   | { readonly kind: 'diverged'; readonly index: Index }
+  /**
+   * A server sent entries that contradict what is committed here: one of the two has a log that it should not have.
+   * Told the first time, the tenth, the hundredth, and so on.
+   */
+  | { readonly kind: 'log-contradicted'; readonly by: ServerName; readonly times: number }
   | { readonly kind: 'peer-refused'; readonly remote: string; readonly code: string; readonly text: string }

@@ -1,9 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Log } from '../consensus/log.ts'
+import { nameOf } from '../wire/ids.ts'
 import type { Message } from '../wire/message.ts'
 import { lastIndexOf, type Run, runBytes } from '../wire/run.ts'
+import { Bench } from './bench.contract.ts'
 import { fitsLog, isPlausible } from './plausible.ts'
+import { Puppet } from './puppet.contract.ts'
 
 type Append = Extract<Message, { kind: 'append' }>
 
@@ -75,6 +78,22 @@ describe('an append', () => {
       { seed: 7, numRuns: 2000 },
     )
   })
+})
+
+test('an append that contradicts what is committed is dropped, and the operator hears of it now and then', () => {
+  const bench = Bench.formed()
+  const seat = bench.seat(bench.followers()[0]?.name ?? '')
+  const { server, term } = { server: bench.leader().machine.id, term: seat.status.term }
+  for (const { name } of bench.seats.values()) if (name !== seat.name) bench.cut(name, seat.name)
+  const puppet = new Puppet(bench, 'p')
+  const link = puppet.greet(seat.name, 'peer', { server })
+  const { last } = seat.status
+  const lie = { ...appendOf(0, 0, runsOf(1, [term, term, term])), term }
+  puppet.say(link, ...new Array<Append>(12).fill(lie))
+  const told = seat.events.filter((event) => event.kind === 'log-contradicted')
+  expect(told).toEqual([1, 10].map((times) => ({ kind: 'log-contradicted', by: nameOf(server), times })))
+  expect(puppet.kinds()).toEqual(['welcome'])
+  expect(seat.status.last).toBe(last)
 })
 
 describe('a message', () => {

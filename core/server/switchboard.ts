@@ -1,5 +1,5 @@
 import { decodeMessage } from '../wire/codec.ts'
-import type { Link, ServerId } from '../wire/ids.ts'
+import { type Link, nameOf, type ServerId, type ServerName } from '../wire/ids.ts'
 import type { Message, PeerMessage, Status } from '../wire/message.ts'
 import type { Run } from '../wire/run.ts'
 import type { Checkpoints } from './checkpoints.ts'
@@ -55,6 +55,8 @@ export class Switchboard {
   readonly #parts: Parts
   readonly #core: ServerCore
   readonly #whole: WholeServer
+  /** How often a server's append contradicted what is committed here. */
+  readonly #contradictions = new Map<ServerName, number>()
 
   constructor(parts: Parts, whole: WholeServer) {
     this.#parts = parts
@@ -189,7 +191,10 @@ export class Switchboard {
         if (this.#isVerdict(from, message.term, message.index)) this.#whole.diverged(message.index)
         return
       case 'append':
-        if (this.#core.replica !== undefined && !fitsLog(this.#core.replica, message)) return
+        if (this.#core.replica !== undefined && !fitsLog(this.#core.replica, message)) {
+          this.#contradicted(nameOf(from))
+          return
+        }
         this.#whole.ensureReplica()
         this.#core.replica?.receive(from, message, this.#core.now)
         return
@@ -199,6 +204,13 @@ export class Switchboard {
         this.#whole.ensureReplica()
         this.#core.replica?.receive(from, message, this.#core.now)
     }
+  }
+
+  /** Nothing is answered, so it comes again and again: an operator hears of it at every power of ten. */
+  #contradicted(by: ServerName): void {
+    const times = (this.#contradictions.get(by) ?? 0) + 1
+    this.#contradictions.set(by, times)
+    if (/^10*$/.test(`${times}`)) this.#core.emit({ kind: 'log-contradicted', by, times })
   }
 
   /** Only the leader compares, and only what this server has told of itself. */
