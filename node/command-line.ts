@@ -45,7 +45,7 @@ export async function runCommand(args: readonly string[], io: CommandIo): Promis
 
 function makeProgram(io: CommandIo, onCode: (code: number) => void): Command {
   const program = new Command('coterie')
-    .description('Shared objects and sessions for Node.js processes, replicated by Raft.')
+    .description('Documents shared by Node.js processes, replicated by Raft.')
     .version(versionOf())
   const commands = [program, serveOf(program), statusOf(program)]
   const runs: readonly (readonly [Command | undefined, Run])[] = [
