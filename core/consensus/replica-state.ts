@@ -93,6 +93,12 @@ export interface ReplicaStart {
   readonly damage: Damage | undefined
 }
 
+/** Who replicates the log from `index` on, until the next configuration. */
+export interface Configuration {
+  readonly index: Index
+  readonly members: Members
+}
+
 interface HeldMessage {
   readonly ticket: number
   readonly to: ServerId
@@ -124,7 +130,7 @@ export class ReplicaState {
   #term: Term
   #votedFor: ServerId | undefined
   #commit: Index
-  #configurations: { readonly index: Index; readonly members: Members }[]
+  #configurations: Configuration[]
   #swornTicket: number
   #held: HeldMessage[] = []
   #appended: { readonly ticket: number; upTo: Index }[] = []
@@ -167,6 +173,11 @@ export class ReplicaState {
   /** Index of the configuration in effect; it may be uncommitted. */
   get membersIndex(): Index {
     return must(this.#configurations.at(-1), 'a replica has a configuration').index
+  }
+
+  /** Every configuration of the log here, oldest first: the one in effect where the log begins, and all after it. */
+  get configurations(): readonly Configuration[] {
+    return this.#configurations
   }
 
   /** The configuration in effect at `index`, for a snapshot there. */
@@ -254,7 +265,7 @@ export class ReplicaState {
 
   compact(index: Index): void {
     assert(index <= this.#commit, 'only what is committed is compacted')
-    while (this.#configurations.length > 1 && (this.#configurations[1] as { index: Index }).index <= index)
+    while (this.#configurations.length > 1 && (this.#configurations[1] as Configuration).index <= index)
       this.#configurations.shift()
     this.log.compact(index)
   }

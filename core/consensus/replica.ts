@@ -23,6 +23,7 @@ import {
 import { isJoint, isVoter, type Members } from './members.ts'
 import type { Progress } from './progress.ts'
 import {
+  type Configuration,
   type ReplicaEffect,
   type ReplicaOptions,
   type ReplicaStart,
@@ -66,6 +67,10 @@ export class Replica {
 
   get membersIndex(): Index {
     return this.#state.membersIndex
+  }
+
+  get configurations(): readonly Configuration[] {
+    return this.#state.configurations
   }
 
   get leader(): ServerId | undefined {

@@ -36,18 +36,6 @@ describe('the door', () => {
     expect(reportsOf(seat)).toEqual([code])
   })
 
-  test('tells a server that was replaced so', () => {
-    const bench = Bench.formed()
-    const { id } = bench.seat('b').machine
-    bench.kill('b')
-    bench.start('b')
-    bench.pass(8000)
-    const puppet = new Puppet(bench, 'p')
-    const { history } = bench.seat('a').status
-    puppet.greet('a', 'peer', { server: id, history })
-    expect(puppet.take('unwelcome').map(({ code }) => code)).toEqual(['REPLACED'])
-  })
-
   test('reports incarnations of one server as one, however many come', () => {
     const bench = Bench.formed()
     const puppet = new Puppet(bench, 'p')

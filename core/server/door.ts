@@ -1,4 +1,3 @@
-import { memberNamed } from '../consensus/members.ts'
 import type { RefusalCode } from '../refusal.ts'
 import { refusals } from '../refusal.ts'
 import { type Link, nameOf, type ServerId } from '../wire/ids.ts'
@@ -47,6 +46,14 @@ export class Door {
     return this.#servers.get(`${purpose} ${id}`)
   }
 
+  /** The servers that ask us things. */
+  *peers(): Generator<{ readonly link: Link; readonly server: ServerId }> {
+    for (const link of this.#servers.values()) {
+      const guest = this.#guests.get(link)
+      if (guest?.purpose === 'peer' && guest.server !== undefined) yield { link, server: guest.server }
+    }
+  }
+
   onAccepted(link: Link, remote: string): void {
     if (this.#guests.size < this.#core.options.limits.linksMax) {
       this.#guests.set(link, { link, remote, purpose: undefined, server: undefined, connection: 0 })
@@ -67,6 +74,12 @@ export class Door {
     if (isNew) this.#letIn(greeted)
     this.#welcome(link, hello)
     return isNew ? greeted : undefined
+  }
+
+  /** A server of this group calls, and what it holds is not of the history of what is held here. */
+  isOfOtherHistory({ group, history, server }: Hello): boolean {
+    if (server === undefined || (group !== undefined && group !== this.#core.group)) return false
+    return history !== undefined && this.#core.history !== undefined && history !== this.#core.history
   }
 
   /** Forgets a link; true if it was known. */
@@ -109,22 +122,7 @@ export class Door {
     if (hello.purpose === 'client' || hello.purpose === 'admin') return undefined
     if (hello.server === undefined || !core.options.servers.has(nameOf(hello.server))) return 'UNKNOWN_PEER'
     if (nameOf(hello.server) === core.name) return 'UNKNOWN_PEER'
-    if (hello.history === undefined || core.history === undefined) return undefined
-    if (hello.history !== core.history) return 'OTHER_HISTORY'
-    return this.#isReplaced(hello.server) ? 'REPLACED' : undefined
-  }
-
-  /** Another incarnation of that name is a voter by a committed decision, and this one is no member any more. */
-  #isReplaced(server: ServerId): boolean {
-    const { replica } = this.#core
-    if (replica === undefined || replica.membersIndex > replica.commit) return false
-    const current = memberNamed(replica.members, nameOf(server))
-    return (
-      current !== undefined &&
-      current !== server &&
-      replica.members.voters.includes(current) &&
-      !replica.members.addresses.has(server)
-    )
+    return this.isOfOtherHistory(hello) ? 'OTHER_HISTORY' : undefined
   }
 
   #letIn(guest: Guest): void {

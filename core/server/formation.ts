@@ -49,6 +49,12 @@ export class Formation {
     return replica === undefined || replica.log.lastIndex === 0
   }
 
+  /** No log here says that the server was ever taken in: it holds nothing, or learned before that was decided. */
+  get #isOutside(): boolean {
+    const { replica, id } = this.#core
+    return this.isEmpty || replica?.configurations.some(({ members }) => isMember(members, id)) === false
+  }
+
   /** The server belongs to the group by the log it holds. */
   get isMember(): boolean {
     const { replica, id } = this.#core
@@ -60,13 +66,13 @@ export class Formation {
   }
 
   nextDeadline(): Millis | undefined {
-    return this.isEmpty ? this.#at : undefined
+    return this.#isOutside ? this.#at : undefined
   }
 
   tick(): void {
-    if (!this.isEmpty || this.#at > this.#core.now) return
+    if (!this.#isOutside || this.#at > this.#core.now) return
     if (this.#anyPeerHasHistory()) this.#join()
-    else if (this.#founder === this.#core.name) this.#askAll()
+    else if (this.isEmpty && this.#founder === this.#core.name) this.#askAll()
     else this.#at = this.#core.now + askMs
   }
 

@@ -29,7 +29,15 @@ export type ServerEffect =
    */
   | { readonly kind: 'stop'; readonly reason: StopReason; readonly text: string; readonly burnt: boolean }
 
-export type StopReason = 'stopped' | 'disk-failed' | 'disk-full' | 'replaced' | 'diverged' | 'removed'
+export type StopReason =
+  | 'stopped'
+  | 'disk-failed'
+  | 'disk-full'
+  | 'diverged'
+  /** Another incarnation has its place. */
+  | 'replaced'
+  /** It was taken out of the members. */
+  | 'removed'
 
 /** What a server did that an operator, a log or a trace may want to know. Closed, and free of keys and values. */
 export type ServerEvent =

@@ -18,7 +18,7 @@ const kindsHeard: Readonly<Record<Purpose | 'answers', readonly MessageKind[]>> 
   snapshot: ['snapshot-chunk'],
   client: ['register', 'attach', 'requests', 'requests', 'read', 'keepalive', 'goodbye'],
   admin: ['status-query'],
-  answers: 'append-ack heartbeat-ack vote-reply form-answer left welcome unwelcome snapshot-ack'.split(
+  answers: 'append-ack heartbeat-ack vote-reply form-answer left removed welcome unwelcome snapshot-ack'.split(
     ' ',
   ) as MessageKind[],
 }

@@ -21,6 +21,7 @@ import { Membership } from './membership.ts'
 import { canonicalServers, type ServerBoot, type ServerOptions } from './options.ts'
 import { Peers } from './peers.ts'
 import { Proposals } from './proposals.ts'
+import { type Removal, Removals } from './removal.ts'
 import { Shutdown } from './shutdown.ts'
 import { SnapshotMaker } from './snapshot-maker.ts'
 import { SnapshotReceiver } from './snapshot-receiver.ts'
@@ -51,6 +52,7 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeS
   readonly #receiver: SnapshotReceiver
   readonly #applier: Applier
   readonly #shutdown: Shutdown
+  readonly #removals: Removals
   readonly #switchboard: Switchboard
   #told = ''
   #toldMembers: Members | undefined
@@ -85,6 +87,7 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeS
     )
     this.#applier = new Applier(core, this.#streams, this.#checkpoints, this.#expiry, this.#maker)
     this.#shutdown = new Shutdown(core, this.#peers)
+    this.#removals = new Removals(core, this.#door, this.#shutdown)
     this.#switchboard = new Switchboard(
       {
         core,
@@ -97,6 +100,7 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeS
         sender: this.#sender,
         receiver: this.#receiver,
         shutdown: this.#shutdown,
+        removals: this.#removals,
       },
       this,
     )
@@ -141,6 +145,7 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeS
       this.#expiry.nextDeadline(),
       this.#sender.nextDeadline(),
       this.#shutdown.nextDeadline(),
+      this.#removals.nextDeadline(),
       core.replica?.nextDeadline(),
       core.storage.nextDeadline(),
     ]
@@ -199,6 +204,7 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeS
     this.#membership.tick()
     this.#expiry.tick()
     this.#sender.tick()
+    this.#removals.tick()
     if (this.#shutdown.tick()) this.#stop('stopped', 'shut down in order', false)
   }
 
@@ -261,6 +267,7 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeS
   #tellMembers(index: Index, members: Members): void {
     if (this.#toldMembers !== undefined && sameMembers(this.#toldMembers, members)) return
     this.#toldMembers = members
+    this.#removals.membersChanged()
     const { voters, learners } = members
     this.#core.emit({ kind: 'members', index, voters, learners })
   }
@@ -337,8 +344,8 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeS
     this.#stop('diverged', `the state at index ${index} differs from that of an equal majority`, true)
   }
 
-  replaced(text: string): void {
-    this.#stop('replaced', text, true)
+  removed({ reason, text }: Removal): void {
+    this.#stop(reason, text, true)
   }
 
   #transfer(to: ServerName | undefined): void {

@@ -10,9 +10,12 @@ import type { Formation } from './formation.ts'
 import type { Membership } from './membership.ts'
 import type { PeerNews, Peers } from './peers.ts'
 import { fitsLog, isPlausible } from './plausible.ts'
+import type { Removal, Removals } from './removal.ts'
 import type { Shutdown } from './shutdown.ts'
 import type { SnapshotReceiver } from './snapshot-receiver.ts'
 import type { SnapshotSender } from './snapshot-sender.ts'
+
+type Hello = Extract<Message, { kind: 'hello' }>
 
 /** Replies travel on the link of the question; everything else on the link that the sender dialled. */
 const replyKinds: ReadonlySet<PeerMessage['kind']> = new Set([
@@ -34,6 +37,7 @@ export interface Parts {
   readonly sender: SnapshotSender
   readonly receiver: SnapshotReceiver
   readonly shutdown: Shutdown
+  readonly removals: Removals
 }
 
 /** What a message can make the whole server do. */
@@ -44,7 +48,8 @@ export interface WholeServer {
   adopt(founding: readonly Run[]): void
   /** This server's state differs from that of an equal majority at `index`. */
   diverged(index: number): void
-  replaced(text: string): void
+  /** This server's membership is over for good. */
+  removed(removal: Removal): void
 }
 
 /**
@@ -108,6 +113,7 @@ export class Switchboard {
     if (from === undefined) return
     if (message.kind === 'form-answer') this.#parts.formation.onFormAnswer(from, message)
     else if (message.kind === 'left') this.#parts.shutdown.onLeft()
+    else if (message.kind === 'removed') this.#end(this.#parts.removals.onRemoved(message))
     else if (message.kind === 'append-ack' || message.kind === 'heartbeat-ack' || message.kind === 'vote-reply') {
       this.#core.replica?.receive(from, message, this.#core.now)
       if (message.kind === 'append-ack') this.#compareState(from, message.checkpoint, message.stateHash)
@@ -118,7 +124,10 @@ export class Switchboard {
     if (!this.#parts.peers.awaits(link, message.connection)) return
     this.#parts.door.report(`link to ${this.#parts.peers.nameOn(link) ?? ''}`, message.code, message.text)
     this.#parts.peers.hangUp(link, message.code)
-    if (message.code === 'REPLACED') this.#whole.replaced(message.text)
+  }
+
+  #end(removal: Removal | undefined): void {
+    if (removal !== undefined) this.#whole.removed(removal)
   }
 
   #onNews(news: PeerNews): void {
@@ -133,10 +142,7 @@ export class Switchboard {
 
   #onGuest(link: Link, message: Message): void {
     if (message.kind === 'hello') {
-      const guest = this.#parts.door.onHello(link, message)
-      this.#forgetDismissed()
-      if (guest?.purpose === 'client') this.#parts.streams.open(link, guest.connection)
-      if (guest?.purpose === 'peer' && guest.server !== undefined) this.#parts.peers.noteCalled(guest.server)
+      this.#onHello(link, message)
       return
     }
     const guest = this.#parts.door.guest(link)
@@ -145,6 +151,16 @@ export class Switchboard {
     else if (guest?.purpose === 'snapshot' && guest.server !== undefined)
       this.#onSnapshotLink(link, guest.server, message)
     else if (guest?.purpose === 'peer' && guest.server !== undefined) this.#onPeerRequest(guest, guest.server, message)
+  }
+
+  #onHello(link: Link, hello: Hello): void {
+    const guest = this.#parts.door.onHello(link, hello)
+    this.#forgetDismissed()
+    if (guest?.purpose === 'client') this.#parts.streams.open(link, guest.connection)
+    if (guest?.purpose === 'peer' && guest.server !== undefined) {
+      this.#parts.peers.noteCalled(guest.server)
+      this.#parts.removals.greeted(link, guest.server)
+    }
   }
 
   #onClient(link: Link, message: Message): void {

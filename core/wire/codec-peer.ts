@@ -59,4 +59,5 @@ export const formationFields: MessageFields<FormationMessage> = {
   'join-refused': { code: refusal },
   leave: {},
   left: {},
+  removed: { history, index: uint, by: optional(serverIdField) },
 }

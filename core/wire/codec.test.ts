@@ -78,6 +78,7 @@ const samples: { readonly [Kind in MessageKind]: MessageOf<Kind> } = {
   'join-refused': { kind: 'join-refused', code: 'NOT_FORMED' },
   leave: { kind: 'leave' },
   left: { kind: 'left' },
+  removed: { kind: 'removed', history, index: 300, by: server },
   register: { kind: 'register', nonce },
   attach: { kind: 'attach', client, from: 12 },
   requests: { kind: 'requests', commands: [Uint8Array.of(1, 2), Uint8Array.of(3)] },

@@ -47,6 +47,7 @@ export const messageKinds = [
   'keepalive-answer',
   'status-query',
   'status',
+  'removed',
 ] as const satisfies readonly MessageKind[]
 
 const fieldsByKind = {
@@ -77,12 +78,14 @@ export function encodeMessage(message: Message): Uint8Array {
   const codec = codecByKind.get(message.kind)
   assert(codec !== undefined && makesSense(message), () => `a message that can't be sent: ${message.kind}`)
   const carried = carriedBytes(message)
-  const writer = new ByteWriter(carried + 64)
+  const isLarge = carried > copiedBytesMax
+  const writer = isLarge ? new ByteWriter(carried + 64) : sharedWriter
+  writer.reset()
   writer.u8(codec.type)
   const values = message as unknown as Readonly<Record<string, unknown>>
   for (const [name, field] of codec.fields) field.write(writer, values[name])
   // The room was counted: a copy of exactly the length would cost as much again as the message.
-  return carried > copiedBytesMax ? writer.view() : writer.take()
+  return isLarge ? writer.view() : writer.take()
 }
 
 /**
@@ -118,6 +121,8 @@ function makesSense(message: Message): boolean {
 
 /** From how many carried bytes on a message keeps the little room that it did not need. */
 const copiedBytesMax = 4096
+/** Of all smaller ones: what is written is copied out before the next begins. */
+const sharedWriter = new ByteWriter(2 * copiedBytesMax)
 
 /** Room for what a message carries along, so that its writer need not grow. */
 function carriedBytes(message: Message): number {

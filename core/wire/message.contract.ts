@@ -181,6 +181,7 @@ const fields: FieldArbitraries = {
   'join-refused': fc.record({ code }),
   leave: fc.record({}),
   left: fc.record({}),
+  removed: fc.record({ history, index: uint, by: optional(server) }),
   register: fc.record({ nonce: fc.uint8Array({ minLength: 16, maxLength: 16 }) }),
   attach: fc.record({ client, from: positive }),
   requests: fc.record({ commands: blobs }),

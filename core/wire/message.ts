@@ -123,6 +123,16 @@ export type FormationMessage =
   /** A server asks to be taken out of the members before it exits. */
   | { readonly kind: 'leave' }
   | { readonly kind: 'left' }
+  /**
+   * By the configuration that is in effect at `index`, which is committed, the receiver is no member; `by` is the
+   * incarnation that has taken its place, if one has. Means nothing to a server that was never taken in, or later.
+   */
+  | {
+      readonly kind: 'removed'
+      readonly history: HistoryId
+      readonly index: Index
+      readonly by: ServerId | undefined
+    }
 
 export type ClientMessage =
   /** Asks for a client id; the same nonce again gives the same one. */
