@@ -38,4 +38,9 @@ export const regressions: readonly Regression[] = [
     seed: '109',
     what: 'a leader kept an idle connection to a dead incarnation, and so never reached the one that replaced it',
   },
+  {
+    scenario: 'lost-majority-recovered',
+    seed: '43',
+    what: 'a server that had begun to learn from a group that lost its majority never joined the one that was recovered',
+  },
 ]

@@ -38,6 +38,8 @@ export type StopReason =
   | 'replaced'
   /** It was taken out of the members. */
   | 'removed'
+  /** It learned from a history that is over: the group was recovered. */
+  | 'other-history'
 
 /** What a server did that an operator, a log or a trace may want to know. Closed, and free of keys and values. */
 export type ServerEvent =

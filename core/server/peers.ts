@@ -180,6 +180,10 @@ export class Peers {
     this.#backOff(peer)
   }
 
+  hangUpAll(reason: string): void {
+    for (const link of [...this.#byLink.keys()]) this.hangUp(link, reason)
+  }
+
   closeAll(reason: string): void {
     for (const link of [...this.#byLink.keys()]) this.#core.push({ kind: 'close', link, reason })
     this.#byLink.clear()

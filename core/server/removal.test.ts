@@ -165,3 +165,43 @@ describe('a server that was never taken in', () => {
     expect(seat.status.applied).toBe(bench.leader().status.applied)
   })
 })
+
+describe('a server of a history that is over', () => {
+  test('begins anew when it has only learned there, for the one that was recovered', () => {
+    for (const durability of ['memory', 'fsync'] as const) {
+      const bench = Bench.formed(['a', 'b', 'c'], { durability, limits: { snapshotEntries: 5, trailingEntries: 1 } })
+      const leader = bench.leader()
+      const client = new TestClient(bench)
+      for (let number = 1; number <= 20; number++) client.send(number)
+      bench.pass(200)
+      const lost = bench.followers().map(({ name }) => name)
+      for (const name of lost) {
+        bench.kill(name)
+        bench.seat(name).folder.files.clear()
+      }
+      const learner = bench.start(must(lost[0], 'a follower'))
+      bench.pass(100)
+      change(bench, leader.replica.members.voters, [learner.machine.id])
+      bench.pass(3000)
+      expect(learner.has('snapshot-installed')).toBe(true)
+      expect(leader.status.role).not.toBe('leader')
+      leader.act([{ kind: 'recover' }])
+      bench.pass(3000)
+      expect(learner.stop).toMatchObject({ reason: 'other-history', burnt: true })
+      learner.folder.files.clear()
+      const next = bench.start(learner.name)
+      bench.pass(4000)
+      expect(leader.replica.members.voters).toContain(next.machine.id)
+      expect(next.status).toMatchObject({ history: leader.status.history, applied: leader.status.applied })
+    }
+  })
+
+  test('ends nobody who is no member of the history that it calls', () => {
+    const bench = Bench.formed()
+    const puppet = new Puppet(bench, 'p')
+    const history = 'ff'.repeat(8) as HistoryId
+    for (const { name } of bench.followers())
+      puppet.greet('a', 'peer', { server: strangerNamed(name === 'a' ? 'b' : name), history })
+    expect(bench.seat('a').isUp).toBe(true)
+  })
+})

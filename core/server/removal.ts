@@ -1,4 +1,4 @@
-import { isMember, memberNamed } from '../consensus/members.ts'
+import { isMember, isVoter, memberNamed } from '../consensus/members.ts'
 import type { Millis } from '../machine.ts'
 import { refusals } from '../refusal.ts'
 import { type Link, nameOf, type ServerId } from '../wire/ids.ts'
@@ -8,11 +8,12 @@ import type { Door } from './door.ts'
 import type { StopReason } from './io.ts'
 import type { Shutdown } from './shutdown.ts'
 
+type Hello = Extract<Message, { kind: 'hello' }>
 type Removed = Extract<Message, { kind: 'removed' }>
 
 /** Why a server's membership is over for good. */
 export interface Removal {
-  readonly reason: Extract<StopReason, 'replaced' | 'removed'>
+  readonly reason: Extract<StopReason, 'replaced' | 'removed' | 'other-history'>
   readonly text: string
 }
 
@@ -76,6 +77,21 @@ export class Removals {
     }
     if (by === undefined) return { reason: 'removed', text: 'this server is no member of the group any more' }
     return { reason: 'replaced', text: `${refusals.REPLACED.text}: ${by}` }
+  }
+
+  /**
+   * What to do when a server of another history calls. An incarnation never goes back to an earlier history. So where
+   * the caller is a member by the log here, this log is of a history that is over: the caller was ordered to recover.
+   * A server that has never been a voter of it holds nothing that others may need, and begins anew. A voter stays as
+   * it is: what it holds may be all that is left of that history, and only an operator can know.
+   */
+  onOtherHistory({ history, server }: Hello): Removal | undefined {
+    const { replica, id } = this.#core
+    const known = replica?.configurations ?? []
+    if (server === undefined || !known.some(({ members }) => isMember(members, server))) return undefined
+    if (known.some(({ members }) => isVoter(members, id))) return undefined
+    const text = `${nameOf(server)} was recovered; what this server has learned is not of its history ${history}`
+    return { reason: 'other-history', text }
   }
 
   /** Nobody says so to the leader of the own term: a majority that is further than this server elected it. */

@@ -94,6 +94,7 @@ describe('the order to recover', () => {
     expect(fresh.status.history).toBe(seat.status.history)
     expect(fresh.status.stateHash).toBe(seat.status.stateHash)
     expect(seat.replica.members.voters).not.toContain(stale.machine.id)
+    expect(stale.isUp).toBe(true)
     expect(seat.events.some((event) => event.kind === 'peer-refused' && event.code === 'OTHER_HISTORY')).toBe(true)
   })
 

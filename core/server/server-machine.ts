@@ -56,6 +56,8 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeS
   readonly #switchboard: Switchboard
   #told = ''
   #toldMembers: Members | undefined
+  /** The history that others know this server to be part of, from its greetings. */
+  #greetedIn: HistoryId | undefined
   /** The term in which this server leads, or 0. */
   #ledTerm = 0
 
@@ -107,6 +109,7 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeS
     core.saveName()
     if (!recovered.empty) this.#startReplica()
     core.foundHistory = historyIn(recovered.runs)
+    this.#greetedIn = core.history
     if (recovered.torn) core.emit({ kind: 'torn-tail', lastIndex: start.log.lastIndex })
     if (recovered.damage !== undefined) core.emit({ kind: 'damage-found', ...recovered.damage })
   }
@@ -218,8 +221,20 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeS
     this.#receiver.turn()
     this.#install()
     this.#applier.turn()
+    this.#keepToHistory()
     this.#streams.flush()
     if (core.replica !== undefined) this.#maker.turn(!this.#receiver.isBusy)
+  }
+
+  /** A connection belongs to one history: who was greeted in another one must say hello, and be told, again. */
+  #keepToHistory(): void {
+    const { history } = this.#core
+    const before = this.#greetedIn
+    if (before === history) return
+    this.#greetedIn = history
+    if (before === undefined) return
+    this.#peers.hangUpAll('another history')
+    this.#switchboard.dismissAll('another history')
   }
 
   /** Carries out what the replica wants, founds if it is time, and notices failures of the storage. */

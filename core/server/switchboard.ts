@@ -84,6 +84,12 @@ export class Switchboard {
     this.#forgetDismissed()
   }
 
+  /** Ends every connection that somebody else dialled. */
+  dismissAll(reason: string): void {
+    this.#parts.door.closeAll(reason)
+    this.#forgetDismissed()
+  }
+
   onClosed(link: Link, refused: boolean): void {
     const news = this.#parts.peers.onClosed(link, refused)
     if (news !== undefined) this.#onNews(news)
@@ -161,6 +167,7 @@ export class Switchboard {
       this.#parts.peers.noteCalled(guest.server)
       this.#parts.removals.greeted(link, guest.server)
     }
+    if (this.#parts.door.isOfOtherHistory(hello)) this.#end(this.#parts.removals.onOtherHistory(hello))
   }
 
   #onClient(link: Link, message: Message): void {
