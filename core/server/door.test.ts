@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { GroupId, HistoryId, ServerId } from '../wire/ids.ts'
+import type { GroupId, HistoryId, Link, ServerId } from '../wire/ids.ts'
 import type { Message } from '../wire/message.ts'
 import { Bench, type Seat } from './bench.contract.ts'
 import { creating, helloFor, Puppet, strangerNamed, TestClient } from './puppet.contract.ts'
@@ -76,6 +76,63 @@ describe('the door', () => {
     expect(links.map((link) => puppet.isClosed(link))).toEqual([false, false, false, true])
     for (const link of links.slice(0, 3)) puppet.close(link)
     expect(puppet.isClosed(puppet.greet('a', 'client'))).toBe(false)
+  })
+
+  test('has room for servers however many clients there are', () => {
+    const bench = Bench.formed(['a', 'b', 'c'], { limits: { linksMax: 2 } })
+    const puppet = new Puppet(bench, 'p')
+    const purposes = ['client', 'admin', 'client', 'admin'] as const
+    const links = purposes.map((purpose) => puppet.greet('a', purpose))
+    expect(links.map((link) => puppet.isClosed(link))).toEqual([false, false, true, true])
+    expect(puppet.take('unwelcome').map(({ code }) => code)).toEqual(['BUSY', 'BUSY'])
+    for (const purpose of ['peer', 'snapshot'] as const) {
+      const link = puppet.greet('a', purpose, { server: strangerNamed('b') })
+      expect(puppet.isClosed(link)).toBe(false)
+    }
+    bench.kill('b')
+    bench.start('b')
+    bench.pass(5000)
+    expect(bench.leader().replica.members.voters).toContain(bench.seat('b').machine.id)
+  })
+
+  test('counts those who say nothing apart, and takes others in their place', () => {
+    const bench = Bench.formed(['a'], { limits: { greetingsMax: 2 } })
+    const puppet = new Puppet(bench, 'p')
+    const [first, second, third] = [puppet.dial('a'), puppet.dial('a'), puppet.dial('a')]
+    expect([first, second, third].map((link) => puppet.isClosed(link))).toEqual([false, false, true])
+    puppet.say(first, helloFor('client'))
+    expect(puppet.isClosed(puppet.greet('a', 'client'))).toBe(false)
+    puppet.close(second)
+    const links = [puppet.dial('a'), puppet.dial('a'), puppet.dial('a')]
+    expect(links.map((link) => puppet.isClosed(link))).toEqual([false, false, true])
+  })
+
+  test('keeps only a few connections of one server, whatever incarnations it claims to be', () => {
+    const bench = Bench.formed(['a', 'b', 'c'], { limits: { linksPerServerMax: 2 } })
+    const puppet = new Puppet(bench, 'p')
+    const links = [1, 2, 3].map((number) => puppet.greet('a', 'snapshot', { server: strangerNamed('b', number) }))
+    expect(links.map((link) => puppet.isClosed(link))).toEqual([true, false, false])
+  })
+
+  test('hangs up on clients and administrators that are silent, and not on servers', () => {
+    const bench = Bench.formed()
+    const leader = bench.leader()
+    const client = new TestClient(bench)
+    const puppet = new Puppet(bench, 'p')
+    const server = strangerNamed(bench.followers()[0]?.name ?? '')
+    const asking = puppet.greet(leader.name, 'admin')
+    const links = (['client', 'admin', 'peer'] as const).map((purpose) =>
+      puppet.greet(leader.name, purpose, { server }),
+    )
+    for (let i = 0; i < 20; i++) {
+      client.liveFor(1000)
+      puppet.say(asking, { kind: 'status-query' })
+      // A greeting that comes again is no reason to stay.
+      puppet.say(links[1] as Link, helloFor('admin'))
+    }
+    expect(links.map((link) => puppet.isClosed(link))).toEqual([true, true, false])
+    expect([puppet.isClosed(asking), client.puppet.isClosed(client.link)]).toEqual([false, false])
+    expect(leader.closes.map(({ reason }) => reason)).toContain('nothing was said for 15000 ms')
   })
 
   test('greets nobody before the own name is stored', () => {

@@ -1,3 +1,4 @@
+import type { Millis } from '../machine.ts'
 import type { RefusalCode } from '../refusal.ts'
 import { refusals } from '../refusal.ts'
 import { type Link, nameOf, type ServerId } from '../wire/ids.ts'
@@ -19,18 +20,28 @@ export interface Guest {
   readonly connection: number
 }
 
+/** So often within the time that it may be silent a guest is looked at. */
+const looksPerIdle = 4
+
 /** How often a refusal is told apart before they are no longer remembered: a bound for logs, not for refusing. */
 const refusalsRemembered = 1000
 
 /**
  * Accepts connections: greets who may come in, refuses everybody else with a code, and logs each kind of refusal once.
  * Invariant: at most one link per server and purpose; a younger one closes the older.
+ * Invariant: links that have not said hello, clients with administrators, and servers are counted apart, so that no
+ * crowd of one kind keeps the others out.
+ * Not here: how long a hello may take. The transport ends whoever is not admitted in time.
  */
 export class Door {
   readonly #core: ServerCore
   readonly #guests = new Map<Link, Guest>()
   readonly #servers = new Map<string, Link>()
   readonly #told = new Set<string>()
+  /** Clients and administrators, and when each last said something that was listened to. */
+  readonly #heardAt = new Map<Link, Millis>()
+  #ungreeted = 0
+  #idleAt: Millis = 0
   #dismissed: Link[] = []
 
   constructor(core: ServerCore) {
@@ -54,10 +65,30 @@ export class Door {
     }
   }
 
+  nextDeadline(): Millis | undefined {
+    return this.#heardAt.size > 0 ? this.#idleAt : undefined
+  }
+
+  /** Hangs up on guests that are silent: a link that serves nobody takes the place of one that would. */
+  tick(): void {
+    const { now, options } = this.#core
+    const { idleMs } = options.timing
+    if (this.#idleAt > now) return
+    this.#idleAt = now + idleMs / looksPerIdle
+    for (const [link, heardAt] of this.#heardAt)
+      if (heardAt + idleMs <= now) this.dismiss(link, `nothing was said for ${idleMs} ms`)
+  }
+
+  /** A client or an administrator said something that it is here for. */
+  heard(link: Link): void {
+    if (this.#heardAt.has(link)) this.#heardAt.set(link, this.#core.now)
+  }
+
   onAccepted(link: Link, remote: string): void {
-    if (this.#guests.size < this.#core.options.limits.linksMax) {
+    if (this.#ungreeted < this.#core.options.limits.greetingsMax) {
       this.#guests.set(link, { link, remote, purpose: undefined, server: undefined, connection: 0 })
-    } else this.#core.push({ kind: 'close', link, reason: 'too many connections' })
+      this.#ungreeted++
+    } else this.#core.push({ kind: 'close', link, reason: 'too many connections that have not said hello' })
   }
 
   /** Returns the guest when it is let in for the first time. */
@@ -71,6 +102,10 @@ export class Door {
     }
     const isNew = guest.purpose === undefined
     const greeted: Guest = { ...guest, purpose: hello.purpose, server: hello.server, connection: hello.connection }
+    if (isNew && !this.#hasRoomFor(greeted)) {
+      this.#refuse(guest, hello, 'BUSY', 'the server has as many connections as it accepts')
+      return undefined
+    }
     if (isNew) this.#letIn(greeted)
     this.#welcome(link, hello)
     return isNew ? greeted : undefined
@@ -86,6 +121,8 @@ export class Door {
   forget(link: Link): Guest | undefined {
     const guest = this.#guests.get(link)
     this.#guests.delete(link)
+    this.#heardAt.delete(link)
+    if (guest !== undefined && guest.purpose === undefined) this.#ungreeted--
     const key = guest?.server === undefined ? '' : `${guest.purpose} ${guest.server}`
     if (this.#servers.get(key) === link) this.#servers.delete(key)
     return guest
@@ -125,14 +162,33 @@ export class Door {
     return this.isOfOtherHistory(hello) ? 'OTHER_HISTORY' : undefined
   }
 
+  #hasRoomFor(guest: Guest): boolean {
+    return !isVisitor(guest) || this.#heardAt.size < this.#core.options.limits.linksMax
+  }
+
   #letIn(guest: Guest): void {
-    this.#guests.set(guest.link, guest)
-    this.#core.push({ kind: 'admit', link: guest.link })
-    if (guest.server === undefined || guest.purpose === 'client' || guest.purpose === 'admin') return
-    const key = `${guest.purpose} ${guest.server}`
+    const { link, purpose, server } = guest
+    this.#guests.set(link, guest)
+    this.#ungreeted--
+    this.#core.push({ kind: 'admit', link })
+    if (isVisitor(guest)) this.#letInVisitor(link)
+    else if (server !== undefined) this.#letInServer(link, `${purpose} ${server}`)
+  }
+
+  #letInVisitor(link: Link): void {
+    const { now, options } = this.#core
+    if (this.#heardAt.size === 0) this.#idleAt = now + options.timing.idleMs / looksPerIdle
+    this.#heardAt.set(link, now)
+  }
+
+  #letInServer(link: Link, key: string): void {
     const older = this.#servers.get(key)
     if (older !== undefined) this.dismiss(older, 'a younger connection of the same server')
-    this.#servers.set(key, guest.link)
+    const name = key.slice(0, key.indexOf('#') + 1)
+    const ofName = [...this.#servers].filter(([other]) => other.startsWith(name))
+    const oldest = ofName.length < this.#core.options.limits.linksPerServerMax ? undefined : ofName[0]
+    if (oldest !== undefined) this.dismiss(oldest[1], 'younger connections of the same server')
+    this.#servers.set(key, link)
   }
 
   #welcome(link: Link, hello: Hello): void {
@@ -153,12 +209,16 @@ export class Door {
     return name !== undefined && this.#core.options.servers.has(name) ? name : hostOf(guest.remote)
   }
 
-  #refuse(guest: Guest, hello: Hello, code: RefusalCode): void {
-    const { text } = refusals[code]
+  #refuse(guest: Guest, hello: Hello, code: RefusalCode, text: string = refusals[code].text): void {
     this.report(this.#placeOf(guest, hello), code, text)
     this.#core.send(guest.link, { kind: 'unwelcome', code, text, connection: hello.connection })
     this.dismiss(guest.link, code)
   }
+}
+
+/** Clients and administrators may be anybody; servers are named. */
+function isVisitor({ purpose }: Guest): boolean {
+  return purpose === 'client' || purpose === 'admin'
 }
 
 /** An address without its port: what stays the same from one connection of a peer to the next. */

@@ -35,6 +35,8 @@ export interface ServerTiming {
   readonly snapshotResendMs: Millis
   readonly snapshotGiveUpMs: Millis
   readonly shutdownMs: Millis
+  /** A client or an administrator that says nothing for this long is hung up on; clients say something every second. */
+  readonly idleMs: Millis
   readonly sealMs: Millis
 }
 
@@ -51,6 +53,7 @@ export const defaultTiming: ServerTiming = {
   snapshotResendMs: 500,
   snapshotGiveUpMs: 5000,
   shutdownMs: 3000,
+  idleMs: 15_000,
   sealMs: 100,
 }
 
@@ -80,7 +83,12 @@ export interface ServerLimits {
   readonly creditsPerClient: number
   readonly readsPerClient: number
   readonly readsMax: number
+  /** Clients and administrators that are let in. Servers find room whoever else is here. */
   readonly linksMax: number
+  /** Connections that have not said hello yet, whoever they are. */
+  readonly greetingsMax: number
+  /** Connections of one purpose from one server's name: more than one only while its incarnations follow each other. */
+  readonly linksPerServerMax: number
   readonly expiriesPerEntry: number
   readonly blockBytes: number
   readonly segmentBytes: number
@@ -107,6 +115,8 @@ export const defaultLimits: ServerLimits = {
   readsPerClient: 1024,
   readsMax: 65_536,
   linksMax: 12_000,
+  greetingsMax: 2048,
+  linksPerServerMax: 4,
   expiriesPerEntry: 100,
   blockBytes: 4096,
   segmentBytes: 16 * 1024 * 1024,

@@ -149,6 +149,7 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeS
       this.#sender.nextDeadline(),
       this.#shutdown.nextDeadline(),
       this.#removals.nextDeadline(),
+      this.#door.nextDeadline(),
       core.replica?.nextDeadline(),
       core.storage.nextDeadline(),
     ]
@@ -208,6 +209,7 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeS
     this.#expiry.tick()
     this.#sender.tick()
     this.#removals.tick()
+    this.#switchboard.tick()
     if (this.#shutdown.tick()) this.#stop('stopped', 'shut down in order', false)
   }
 

@@ -84,6 +84,11 @@ export class Switchboard {
     this.#forgetDismissed()
   }
 
+  tick(): void {
+    this.#parts.door.tick()
+    this.#forgetDismissed()
+  }
+
   /** Ends every connection that somebody else dialled. */
   dismissAll(reason: string): void {
     this.#parts.door.closeAll(reason)
@@ -178,12 +183,15 @@ export class Switchboard {
       case 'read':
       case 'keepalive':
       case 'goodbye':
+        this.#parts.door.heard(link)
         this.#parts.streams.receive(link, message)
     }
   }
 
   #onAdmin(link: Link, message: Message): void {
-    if (message.kind === 'status-query') this.#core.send(link, { kind: 'status', status: this.#whole.status() })
+    if (message.kind !== 'status-query') return
+    this.#parts.door.heard(link)
+    this.#core.send(link, { kind: 'status', status: this.#whole.status() })
   }
 
   #onSnapshotLink(link: Link, from: ServerId, message: Message): void {
