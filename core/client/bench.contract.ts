@@ -58,6 +58,9 @@ export class Bench {
     return hello
   }
 
+  /** The history that the hello named which was answered last. */
+  helloHistory: HistoryId | undefined
+
   step(input: ClientInput): void {
     for (const effect of this.machine.step(input, this.now)) this.#note(effect)
     this.machine.checkInvariants()
@@ -100,7 +103,20 @@ export class Bench {
     this.hear({ kind: 'results', results: [{ number, index, outcome }] })
   }
 
-  refuse(code: 'BUSY' | 'NOT_LEADER' | 'EXPIRED' | 'STOPPING' | 'TOO_LARGE', leader = '', read = 0): void {
+  /** A leader of another history welcomes the client, and wants nothing of what it comes with. */
+  refuseHistory(server: string, other: HistoryId): void {
+    this.welcome(server, other)
+    this.refuse('OTHER_HISTORY')
+    this.pass(50)
+    this.connect()
+    this.welcome(server, other)
+  }
+
+  refuse(
+    code: 'OTHER_HISTORY' | 'BUSY' | 'NOT_LEADER' | 'EXPIRED' | 'STOPPING' | 'TOO_LARGE',
+    leader = '',
+    read = 0,
+  ): void {
     this.hear({ kind: 'refused', code, what: read === 0 ? 'request' : 'read', read, leader })
   }
 
@@ -110,7 +126,8 @@ export class Bench {
   }
 
   welcome(server = 'a', inHistory: HistoryId | undefined = history): void {
-    const connection = this.hello.connection
+    const { connection, history: said } = this.hello
+    this.helloHistory = said
     const id = `${server}#0000000000000001` as ServerId
     this.hear({ kind: 'welcome', protocol: 1, group, history: inHistory, server: id, connection })
   }

@@ -205,8 +205,6 @@ export class ClientMachine implements Machine<ClientInput, ClientEffect> {
       this.#leave({ pace: 'back-off' }, 'the server has not formed', now)
       return
     }
-    const before = this.#registration.history
-    if (before !== undefined && before !== history) this.#endHistory(history)
     this.#registration.open(history)
     this.#say(now)
   }
@@ -239,6 +237,7 @@ export class ClientMachine implements Machine<ClientInput, ClientEffect> {
   }
 
   #registered(now: Millis): void {
+    this.#connection.history = this.#registration.history
     const client = must(this.#registration.client, 'registered as nobody')
     this.#event({ kind: 'registered', client, history: must(this.#registration.history, 'registered in no history') })
     this.#say(now)
@@ -267,6 +266,9 @@ export class ClientMachine implements Machine<ClientInput, ClientEffect> {
         break
       case 'EXPIRED':
         this.#expired(now)
+        break
+      case 'OTHER_HISTORY':
+        this.#otherHistory(now)
         break
       case 'NOT_FORMED':
       case 'STOPPING':
@@ -303,10 +305,21 @@ export class ClientMachine implements Machine<ClientInput, ClientEffect> {
     this.#registration.end()
   }
 
+  /**
+   * A server that serves says that what this client comes with is of another history. The same server takes a new
+   * registration, on another link. Where the history changed under an open link, the next welcome names the new one.
+   */
+  #otherHistory(now: Millis): void {
+    const { linkIsElsewhere, linkHistory } = this.#registration
+    this.#leave({ address: this.#connection.address, pace: 'first-free' }, 'OTHER_HISTORY', now)
+    if (linkIsElsewhere && linkHistory !== undefined) this.#endHistory(linkHistory)
+  }
+
   #endHistory(history: HistoryId): void {
     this.#event({ kind: 'other-history', history })
     this.#work.endHistory(this.#out)
     if (this.#registration.client !== undefined) this.#registration.end()
     this.#registration.forgetHistory()
+    this.#connection.history = undefined
   }
 }

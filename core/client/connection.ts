@@ -35,6 +35,8 @@ export type Greeting =
 export class Connection {
   readonly #settings: ClientSettings
   readonly #prng: Prng
+  /** Of the registration that this client comes with: whoever serves another one says so (R5). */
+  history: HistoryId | undefined
   readonly #avoidUntil = new Map<string, Millis>()
   #phase: 'waiting' | 'dialling' | 'greeting' | 'open' | 'ended' = 'waiting'
   #count = 0
@@ -248,8 +250,7 @@ export class Connection {
       protocolMax: protocolVersion,
       purpose: 'client',
       group: this.#settings.group,
-      // A client learns the history from the welcome and draws the consequences itself.
-      history: undefined,
+      history: this.history,
       server: undefined,
       address: '',
       connection: this.#count,

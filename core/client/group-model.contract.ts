@@ -20,6 +20,8 @@ interface Registered {
 export interface ServerSide {
   readonly server: number
   greeted: boolean
+  /** The history that the client said it comes with. */
+  history: HistoryId | undefined
   client: ClientIndex | undefined
   say(message: ServerMessage | Extract<Message, { kind: 'welcome' }>): void
 }
@@ -72,13 +74,16 @@ export class GroupModel {
     return closed
   }
 
-  /** The group is recovered from nothing: another history, while nobody leads. */
-  recover(): void {
+  /** The group is recovered from nothing: another history, while nobody leads, and no link outlives the old one. */
+  recover(): readonly ServerSide[] {
     assert(this.leader === undefined, 'the old history is still served')
+    const closed = [...this.#links]
+    this.#links.clear()
     this.#historyNumber++
     this.#clients = new Map()
     this.#tombstones = new Map()
     this.#bytesSeen = new Map()
+    return closed
   }
 
   commit(count = this.#uncommitted.length): void {
@@ -101,17 +106,28 @@ export class GroupModel {
     if (!this.#links.has(link)) return
     if (message.kind === 'hello') {
       link.greeted = true
+      link.history = message.history
       link.say({
         kind: 'welcome',
         protocol: 1,
         group: modelGroup,
-        history: `${this.#historyNumber}`.padStart(16, '0') as HistoryId,
+        history: this.#history,
         server: `${'abc'[link.server]}#0000000000000001` as ServerId,
         connection: message.connection,
       })
     } else if (!link.greeted) this.violations.push(`${message.kind} before a welcome`)
     else if (link.server !== this.leader) this.#redirect(link, message)
+    else if (link.history !== undefined && link.history !== this.#history) this.#refuseHistory(link, message)
     else this.#serve(link, message)
+  }
+
+  get #history(): HistoryId {
+    return `${this.#historyNumber}`.padStart(16, '0') as HistoryId
+  }
+
+  #refuseHistory(link: ServerSide, message: Message): void {
+    const read = message.kind === 'read' ? message.read : 0
+    link.say({ kind: 'refused', code: 'OTHER_HISTORY', what: read === 0 ? 'attach' : 'read', read, leader: '' })
   }
 
   #redirect(link: ServerSide, message: Message): void {

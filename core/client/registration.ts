@@ -8,6 +8,8 @@ import type { ClientTiming } from './options.ts'
 /**
  * Who this client is in the group, and how far the current link got in taking that up: register, attach, then
  * keepalives.
+ * Invariant: what is said to a server of another history is not taken up there, for only the leader knows which one is
+ * over.
  * Invariant: a nonce is used until it is answered and never again once its registration ended; one link sees one
  * registration only, since neither `registered` nor a result says whose it is.
  */
@@ -34,6 +36,15 @@ export class Registration {
 
   get history(): HistoryId | undefined {
     return this.#history
+  }
+
+  /** The server of this link is of another history than the registration, or what that left behind. */
+  get linkIsElsewhere(): boolean {
+    return this.#linkHistory !== undefined && this.#history !== undefined && this.#linkHistory !== this.#history
+  }
+
+  get linkHistory(): HistoryId | undefined {
+    return this.#linkHistory
   }
 
   get attached(): boolean {
@@ -74,7 +85,7 @@ export class Registration {
 
   /** False when this link did not ask. */
   takeRegistered(client: ClientIndex): boolean {
-    if (this.#phase !== 'registering') return false
+    if (this.#phase !== 'registering' || this.linkIsElsewhere) return false
     this.#client = client
     this.#history = this.#linkHistory
     this.#phase = 'attaching'
@@ -84,7 +95,7 @@ export class Registration {
 
   /** Whether this link waits for `attached` of this client. */
   awaits(client: ClientIndex): boolean {
-    return this.#phase === 'attaching' && this.#client === client
+    return this.#phase === 'attaching' && this.#client === client && !this.linkIsElsewhere
   }
 
   takeAttached(now: Millis): void {
@@ -110,7 +121,8 @@ export class Registration {
     assert((this.#phase === 'idle') === (this.#linkHistory === undefined), 'an idle registration has no link')
     if (this.#phase === 'registering') assert(this.#client === undefined, 'registering twice')
     if (this.#phase === 'attaching' || this.#phase === 'attached') {
-      assert(this.#client !== undefined && this.#history === this.#linkHistory, 'attached to another history')
+      assert(this.#client !== undefined, 'attached as nobody')
+      assert(!this.attached || this.#history === this.#linkHistory, 'attached to another history')
     }
     assert(this.#ended <= this.#registered, 'a registration ended that never was')
   }

@@ -191,7 +191,7 @@ describe('the end of a registration', () => {
     bench.step({ kind: 'closed', link: bench.link, refused: false, reason: 'reset' })
     bench.pass(50)
     bench.connect()
-    bench.welcome('c', '00000000000000bb' as HistoryId)
+    bench.refuseHistory('c', '00000000000000bb' as HistoryId)
     expect(bench.answers).toEqual(
       [1, 2, 3, 4].map((call) => ({ kind: 'failed', call, code: 'OTHER_HISTORY', executed: 'unknown' })),
     )
@@ -208,7 +208,7 @@ describe('the end of a registration', () => {
     submitAll(bench, 1, 1)
     bench.refuse('EXPIRED')
     bench.connect()
-    bench.welcome('b', '00000000000000bb' as HistoryId)
+    bench.refuseHistory('b', '00000000000000bb' as HistoryId)
     expect(bench.answers).toEqual([{ kind: 'failed', call: 1, code: 'OTHER_HISTORY', executed: 'unknown' }])
   })
 })

@@ -108,8 +108,8 @@ export class World {
   }
 
   #depose(): void {
-    const closed = this.model.depose(this.below(8))
-    if (this.#chance(this.faults.recover)) this.model.recover()
+    const deposed = this.model.depose(this.below(8))
+    const closed = this.#chance(this.faults.recover) ? [...deposed, ...this.model.recover()] : deposed
     for (const [link, side] of this.#links) {
       // A half-open link: the client is told nothing and must find out by itself.
       if (closed.includes(side) && this.below(4) > 0) this.#break(link)
@@ -157,6 +157,7 @@ export class World {
     const side: ServerSide = {
       server,
       greeted: false,
+      history: undefined,
       client: undefined,
       say: (message) => {
         const frame = encodeMessage(message)

@@ -3,7 +3,7 @@ import type { Millis } from '../machine.ts'
 import type { RefusalCode } from '../refusal.ts'
 import type { Answer, Query } from '../wire/command.ts'
 import { encodeCommand, peekRequest } from '../wire/command-codec.ts'
-import type { ClientIndex, Link } from '../wire/ids.ts'
+import type { ClientIndex, HistoryId, Link } from '../wire/ids.ts'
 import type { ClientMessage, Result } from '../wire/message.ts'
 import { bytesOfAnswer, bytesOfResult, inBatches } from './batches.ts'
 import type { ServerCore } from './core.ts'
@@ -14,6 +14,8 @@ import { Rounds } from './rounds.ts'
 interface Stream {
   readonly link: Link
   readonly connection: number
+  /** The history of the registration that the client comes with, if it has one. */
+  readonly history: HistoryId | undefined
   client: ClientIndex | undefined
   /** A younger connection took the client over: what still arrives here is dropped (S6). */
   isSuperseded: boolean
@@ -71,10 +73,11 @@ export class ClientStreams {
     return this.#goodbyes
   }
 
-  open(link: Link, connection: number): void {
+  open(link: Link, connection: number, history: HistoryId | undefined): void {
     this.#streams.set(link, {
       link,
       connection,
+      history,
       client: undefined,
       isSuperseded: false,
       nonce: undefined,
@@ -99,6 +102,7 @@ export class ClientStreams {
     const stream = this.#streams.get(link)
     if (stream === undefined) return
     if (!this.#core.serves) this.#redirect(stream, message)
+    else if (stream.history !== undefined && stream.history !== this.#core.history) this.#refuseHistory(stream, message)
     else this.#take(stream, message)
   }
 
@@ -142,6 +146,11 @@ export class ClientStreams {
     this.#touched.clear()
   }
 
+  /** Another history began: what clients know of the one before is worth nothing now. */
+  endHistory(): void {
+    for (const link of this.#streams.keys()) this.#refuse(link, 'OTHER_HISTORY', 'attach')
+  }
+
   /** A connection belongs to one term (S6): returns the links to close. */
   stopServing(): readonly Link[] {
     const links = [...this.#streams.keys()]
@@ -157,11 +166,23 @@ export class ClientStreams {
   }
 
   #redirect(stream: Stream, message: ClientMessage): void {
+    const leader = this.#core.replica?.role === 'leader' ? '' : this.#core.leaderAddress
+    this.#refuseMessage(stream, message, 'NOT_LEADER', leader)
+  }
+
+  /**
+   * Numbers of another history may be given to others in this one: nothing that came with them is looked at. Only who
+   * serves says so, for a server that was left behind does not know which history is over.
+   */
+  #refuseHistory(stream: Stream, message: ClientMessage): void {
+    this.#refuseMessage(stream, message, 'OTHER_HISTORY', '')
+  }
+
+  #refuseMessage(stream: Stream, message: ClientMessage, code: RefusalCode, leader: string): void {
     if (message.kind === 'goodbye') return
     const read = message.kind === 'read' ? message.read : 0
     const what = message.kind === 'requests' ? 'request' : message.kind
-    const leader = this.#core.replica?.role === 'leader' ? '' : this.#core.leaderAddress
-    this.#core.send(stream.link, { kind: 'refused', code: 'NOT_LEADER', what, read, leader })
+    this.#core.send(stream.link, { kind: 'refused', code, what, read, leader })
   }
 
   #take(stream: Stream, message: ClientMessage): void {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { must } from '../lib/assert.ts'
 import { Bench } from './bench.contract.ts'
-import { Puppet, strangerNamed, TestClient } from './puppet.contract.ts'
+import { creating, Puppet, strangerNamed, TestClient } from './puppet.contract.ts'
 
 describe('a group at rest', () => {
   test.each(['memory', 'fsync'] as const)('wants no tick but in the future (%s)', (durability) => {
@@ -71,16 +71,47 @@ describe('the order to recover', () => {
     expect(seat.status.majorityLost).toBe(false)
   })
 
-  test('tells clients of the old history, and serves those of the new', () => {
-    const { bench, client, seat } = recovered()
-    const link = client.puppet.greet(seat.name, 'client', { connection: 9 })
+  test('tells clients of the old history, whatever they say, and serves those of the new', () => {
+    const { bench, client, seat, before } = recovered()
+    client.codes()
+    const link = client.puppet.greet(seat.name, 'client', { connection: 9, history: before })
     expect(client.puppet.take('welcome').at(-1)?.history).toBe(seat.status.history)
-    client.puppet.say(link, { kind: 'attach', client: client.client, from: 1 })
-    expect(client.codes()).toContain('EXPIRED')
+    const { last } = seat.status
+    client.puppet.say(
+      link,
+      { kind: 'attach', client: client.client, from: 1 },
+      { kind: 'requests', commands: [creating(client.client, 9)] },
+      { kind: 'register', nonce: new Uint8Array(16) },
+      { kind: 'read', read: 5, query: { kind: 'barrier' } },
+      { kind: 'keepalive', sentAt: 1 },
+      { kind: 'goodbye' },
+    )
+    expect(client.puppet.take('refused').map(({ code, what, read }) => [code, what, read])).toEqual([
+      ['OTHER_HISTORY', 'attach', 0],
+      ['OTHER_HISTORY', 'request', 0],
+      ['OTHER_HISTORY', 'register', 0],
+      ['OTHER_HISTORY', 'read', 5],
+      ['OTHER_HISTORY', 'keepalive', 0],
+    ])
+    expect(seat.status.last).toBe(last)
     const next = new TestClient(bench, 2)
     next.sendCommands([])
     next.read({ kind: 'get', space: 's', key: 'k1' })
     expect(next.puppet.take('answers')[0]?.answers[0]?.answer.kind).toBe('document')
+  })
+
+  test('ends the connections of the old one, and tells their clients why', () => {
+    const bench = Bench.formed()
+    const seat = bench.leader()
+    for (const { name } of bench.followers()) bench.kill(name)
+    bench.pass(3000)
+    const puppet = new Puppet(bench, 'p')
+    const links = (['client', 'admin'] as const).map((purpose) => puppet.greet(seat.name, purpose))
+    seat.act([{ kind: 'recover' }])
+    seat.turn()
+    bench.pass(0)
+    expect(puppet.take('refused', links[0]).map(({ code }) => code)).toEqual(['OTHER_HISTORY'])
+    expect(links.map((link) => puppet.isClosed(link))).toEqual([true, true])
   })
 
   test('lets later servers join that hold nothing, and keeps out those of the old history', () => {

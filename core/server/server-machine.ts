@@ -235,6 +235,7 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeS
     if (before === history) return
     this.#greetedIn = history
     if (before === undefined) return
+    this.#streams.endHistory()
     this.#peers.hangUpAll('another history')
     this.#switchboard.dismissAll('another history')
   }

@@ -167,7 +167,7 @@ export class Switchboard {
   #onHello(link: Link, hello: Hello): void {
     const guest = this.#parts.door.onHello(link, hello)
     this.#forgetDismissed()
-    if (guest?.purpose === 'client') this.#parts.streams.open(link, guest.connection)
+    if (guest?.purpose === 'client') this.#parts.streams.open(link, guest.connection, hello.history)
     if (guest?.purpose === 'peer' && guest.server !== undefined) {
       this.#parts.peers.noteCalled(guest.server)
       this.#parts.removals.greeted(link, guest.server)
