@@ -161,6 +161,22 @@ describe('what waits for the disk', () => {
     expect(group.take('append-ack', 'b', 'c')).toMatchObject([{ term: 3, match: 2 }])
   })
 
+  test('confirms no entry that a snapshot replaced before the disk was done', () => {
+    const group = new Group(['a', 'b', 'c'])
+    const { disk, replica } = group.seat('b')
+    disk.hold()
+    const base = { kind: 'append', term: 2, commit: 0, last: 1000, round: 0, prevIndex: 1, prevTerm: 1 } as const
+    group.receive('a', 'b', { ...base, runs: [textRun(2, 2, ['x', 'y'])] })
+    disk.keepSnapshot(9, 2, 0, replica.members)
+    group.act('b', () => replica.installSnapshot(9, 2, 0, replica.members))
+    disk.persist(2)
+    group.act('b', () => {})
+    expect([replica.view.durable, group.take('append-ack', 'b', 'a')]).toEqual([0, []])
+    disk.persist()
+    group.act('b', () => {})
+    expect([replica.view.durable, group.take('append-ack', 'b', 'a')]).toEqual([9, []])
+  })
+
   test('is told in one confirmation instead of many, without losing a round', () => {
     const group = new Group(['a', 'b', 'c'])
     group.elect('a')

@@ -309,6 +309,8 @@ export class ReplicaState {
     this.stable.reset(index, term)
     this.#appended = [{ ticket: this.stable.written, upTo: index }]
     this.durableIndex = 0
+    // What they vouch for is no entry of this log any more; the sender asks again behind the snapshot.
+    this.#held = this.#held.filter(({ message }) => message.kind !== 'append-ack' || message.match === undefined)
     this.#commit = index
     this.stable.noteCommit(index)
     this.#configurations = [{ index, members }]
