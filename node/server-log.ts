@@ -46,6 +46,8 @@ function describe(event: ServerEvent): readonly [level: Level, text: string] {
       return ['error', `the state at ${event.index} differs from that of an equal majority`]
     case 'log-contradicted':
       return ['error', `${event.by} sent entries that contradict what is committed here; times so far: ${event.times}`]
+    case 'link-unread':
+      return ['error', `${event.remote} did not read what was sent to it; its connection was closed`]
     case 'peer-refused':
       return ['error', `${event.remote}: ${event.text} (${event.code})`]
     default:

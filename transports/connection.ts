@@ -208,7 +208,10 @@ export class Connection implements PipeEvents {
     this.#dropOutbox()
     this.#pipe.destroy()
     setImmediate(() => {
-      if (this.#phase === 'failed') this.#fail('the other side does not read what is sent to it')
+      if (this.#phase !== 'failed') return
+      this.#giveUp()
+      const reason = 'the other side does not read what is sent to it'
+      this.#owner.input({ kind: 'closed', link: this.link, refused: false, reason, unread: true })
     })
   }
 

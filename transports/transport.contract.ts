@@ -228,7 +228,7 @@ export function transportContract(name: string, makeStage: MakeStage): void {
       transport.send(near, new Uint8Array(1))
       transport.flush()
       await until(() => of(stage.a, 'closed').length === 1)
-      expect(of(stage.a, 'closed')[0]?.reason).toContain('does not read')
+      expect(of(stage.a, 'closed')[0]).toMatchObject({ unread: true, reason: expect.stringContaining('does not read') })
       expect(transport.stats).toMatchObject({ overflows: 1, links: 0, heldBytes: 0 })
       await until(() => of(stage.b, 'closed').length === 1)
       expect(of(stage.b, 'frame')).toEqual([])

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { encodeCommand } from '../wire/command-codec.ts'
 import { frameBytesMax } from '../wire/framer.ts'
 import { atomGraph, encodeGraph } from '../wire/graph-codec.ts'
-import type { ClientIndex } from '../wire/ids.ts'
+import type { ClientIndex, Link } from '../wire/ids.ts'
 import type { Message } from '../wire/message.ts'
 import { addressOf, Bench } from './bench.contract.ts'
 import { creating, Puppet, TestClient } from './puppet.contract.ts'
@@ -234,6 +234,19 @@ describe('a connection of a client', () => {
     expect(client.move()).toBe(1)
     client.send(1)
     expect(client.numbers()).toEqual([1])
+  })
+
+  test('whose client does not read is over when the transport says so, and an operator hears of it', () => {
+    const { bench, client } = served()
+    const leader = bench.leader()
+    const link = bench.linksOf(leader).at(-1) as Link
+    leader.act([{ kind: 'closed', link, refused: false, reason: 'the other side does not read', unread: true }])
+    expect(leader.events.filter(({ kind }) => kind === 'link-unread')).toEqual([
+      { kind: 'link-unread', remote: expect.stringMatching(/^client1:/) },
+    ])
+    client.send(1)
+    expect(client.numbers()).toEqual([])
+    expect(client.move()).toBe(1)
   })
 
   test('is sent answers in frames that a transport carries, however many come due in one turn', () => {

@@ -66,4 +66,6 @@ export type ServerEvent =
    * Told the first time, the tenth, the hundredth, and so on.
    */
   | { readonly kind: 'log-contradicted'; readonly by: ServerName; readonly times: number }
+  /** A connection ended because the other side, a client mostly, did not read what was sent to it. */
+  | { readonly kind: 'link-unread'; readonly remote: string }
   | { readonly kind: 'peer-refused'; readonly remote: string; readonly code: string; readonly text: string }

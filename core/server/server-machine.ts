@@ -184,7 +184,7 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeS
         this.#switchboard.onFrame(input.link, input.frame)
         return
       case 'closed':
-        this.#switchboard.onClosed(input.link, input.refused)
+        this.#switchboard.onClosed(input.link, input.refused, input.unread === true)
         return
       case 'disk-done':
         core.storage.done(input, core.now)

@@ -95,7 +95,9 @@ export class Switchboard {
     this.#forgetDismissed()
   }
 
-  onClosed(link: Link, refused: boolean): void {
+  onClosed(link: Link, refused: boolean, unread: boolean): void {
+    const remote = this.#parts.door.guest(link)?.remote ?? this.#parts.peers.nameOn(link)
+    if (unread) this.#core.emit({ kind: 'link-unread', remote: remote ?? `link ${link}` })
     const news = this.#parts.peers.onClosed(link, refused)
     if (news !== undefined) this.#onNews(news)
     this.#parts.sender.onClosed(link)

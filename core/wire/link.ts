@@ -21,6 +21,12 @@ export type LinkInput =
   | { readonly kind: 'frame'; readonly link: Link; readonly frame: Uint8Array }
   /**
    * The link is gone, or could not be opened; `refused` when nobody listens at the address. Never sent for a link that
-   * the machine closed.
+   * the machine closed. `unread`: more waited to leave than a link may hold, for the other side did not read.
    */
-  | { readonly kind: 'closed'; readonly link: Link; readonly refused: boolean; readonly reason: string }
+  | {
+      readonly kind: 'closed'
+      readonly link: Link
+      readonly refused: boolean
+      readonly reason: string
+      readonly unread?: true | undefined
+    }
