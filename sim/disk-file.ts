@@ -58,10 +58,14 @@ export class SimFile {
   }
 
   sync(order: number): void {
-    const from = Math.min(...this.#unsynced.map(({ offset }) => offset))
-    const until = Math.max(...this.#unsynced.map(({ offset, bytes }) => offset + bytes.length))
+    let from = Number.POSITIVE_INFINITY
+    let until = 0
+    for (const { offset, bytes } of this.#unsynced) {
+      from = Math.min(from, offset)
+      until = Math.max(until, offset + bytes.length)
+      this.#platter.write(offset, bytes)
+    }
     if (this.#unsynced.length > 0) this.lastSync = { order, from, until }
-    for (const { offset, bytes } of this.#unsynced) this.#platter.write(offset, bytes)
     this.#unsynced = []
   }
 
@@ -139,6 +143,8 @@ function drawFates(count: number, dice: Pick<Dice, 'intInclusive'>): Fate[] {
 }
 
 const noBytes = new Uint8Array(0)
+/** So that a file which grows write by write is moved a few times only. */
+const firstRoomBytes = 4096
 
 /** Bytes that grow with zeros. Memory is taken only for what was written: most of a log segment never is. */
 class Extent {
@@ -155,7 +161,7 @@ class Extent {
   write(offset: number, bytes: Uint8Array): void {
     const end = offset + bytes.length
     if (end > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(end, this.#bytes.length * 2))
+      const grown = new Uint8Array(Math.max(end, this.#bytes.length * 2, firstRoomBytes))
       grown.set(this.#bytes)
       this.#bytes = grown
     }

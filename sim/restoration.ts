@@ -1,4 +1,7 @@
+import { must } from '../core/lib/assert.ts'
+import { bytesEqual } from '../core/lib/bytes.ts'
 import { ReplicatedState } from '../core/state/replicated-state.ts'
+import type { Answer } from '../core/wire/command.ts'
 import { Findings } from './checkers/findings.ts'
 import type { CheckResult } from './checkers/types.ts'
 import { keysOf } from './holdings.ts'
@@ -28,7 +31,7 @@ export class Restoration {
     findings.expect(restored.digest() === state.digest(), () => `${name} restores to another state`)
     findings.expect(state.recomputeDigest() === state.digest(), () => `${name} keeps a wrong digest`)
     for (const key of keysOf(state)) {
-      const same = rendered(restored, key) === rendered(state, key)
+      const same = isSame(documentAt(restored, key), documentAt(state, key))
       findings.expect(same, () => `${name} restores ${workSpace}/${key} to another document`)
     }
   }
@@ -38,9 +41,18 @@ export class Restoration {
   }
 }
 
-function rendered(state: ReplicatedState, key: string): string {
-  const answer = state.answer({ kind: 'get', space: workSpace, key })
-  if (answer.kind !== 'document') return answer.kind
-  const parts = [answer.base, ...answer.deltas].map((bytes) => bytes.join())
-  return `${answer.birth} ${answer.version} ${parts.join(';')}`
+function documentAt(state: ReplicatedState, key: string): Answer {
+  return state.answer({ kind: 'get', space: workSpace, key })
+}
+
+/** Byte by byte: a document and its restored copy are to have the same deltas, too. */
+function isSame(a: Answer, b: Answer): boolean {
+  if (a.kind !== 'document' || b.kind !== 'document') return a.kind === b.kind
+  return (
+    a.birth === b.birth &&
+    a.version === b.version &&
+    a.deltas.length === b.deltas.length &&
+    bytesEqual(a.base, b.base) &&
+    a.deltas.every((delta, i) => bytesEqual(delta, must(b.deltas[i], 'as many deltas')))
+  )
 }

@@ -201,12 +201,16 @@ export class Requests {
     const window = this.#window
     window.checkInvariants()
     assert(window.next - window.base <= this.#limits.requestsInFlightMax, 'too many numbers are unresolved')
-    const weight = [...window.pending()].reduce((sum, submission) => sum + submission.weight, 0)
+    let weight = 0
+    let wanted = 0
+    for (const submission of window.pending()) {
+      weight += submission.weight
+      if (!submission.abandoned) wanted++
+    }
     assert(weight <= this.#limits.bytesInFlightMax || window.unresolved === 1, 'too many bytes are unresolved')
     assert(this.#waiting.size <= this.#limits.waitingCallsMax, 'too many calls wait')
     for (const submission of this.#waiting.values()) assert(submission.fate === 'waiting', 'a waiting call has a fate')
-    const wanted = [...window.pending()].filter((submission) => !submission.abandoned)
-    assert(this.#byCall.size === this.#waiting.size + wanted.length, 'a call is neither waiting nor numbered')
+    assert(this.#byCall.size === this.#waiting.size + wanted, 'a call is neither waiting nor numbered')
     for (const number of this.#builders.keys())
       assert(window.at(number) !== undefined, 'a resolved request holds others')
   }

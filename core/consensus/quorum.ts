@@ -31,8 +31,15 @@ export function countVotes(members: Members, voteOf: (id: ServerId) => boolean |
 
 function reachedByMajority(voters: readonly ServerId[], reachOf: (id: ServerId) => number): number {
   if (voters.length === 0) return 0
-  const values = voters.map(reachOf).sort((a, b) => b - a)
+  const values: number[] = []
+  for (const voter of voters) insertDescending(values, reachOf(voter))
   return values[majorityOf(voters.length) - 1] as number
+}
+
+function insertDescending(values: number[], value: number): void {
+  let at = values.length
+  for (; at > 0 && (values[at - 1] as number) < value; at--) values[at] = values[at - 1] as number
+  values[at] = value
 }
 
 function countHalf(voters: readonly ServerId[], voteOf: (id: ServerId) => boolean | undefined): VoteResult {

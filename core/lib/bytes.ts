@@ -266,6 +266,13 @@ export function bytesEqual(a: Uint8Array, b: Uint8Array): boolean {
 
 export function hex(bytes: Uint8Array): string {
   let text = ''
-  for (const byte of bytes) text += (byte + 0x100).toString(16).slice(1)
+  for (const byte of bytes) text += hexByte(byte)
   return text
+}
+
+const hexBytes = Array.from({ length: 256 }, (_, byte) => (byte + 0x100).toString(16).slice(1))
+
+/** Two hex digits, of the low eight bits. */
+export function hexByte(value: number): string {
+  return hexBytes[value & 0xff] as string
 }

@@ -1,3 +1,5 @@
+import { hexByte } from './bytes.ts'
+
 /**
  * A running hash of 64 bits in two signed 32-bit halves; not for secrets. Lengths go in before contents, so that no two
  * sequences of values run together. Start it with `reset`, feed it, read `low` and `high` after `finish`.
@@ -81,7 +83,7 @@ export function hashText(hash: { readonly low: number; readonly high: number }):
 }
 
 function hex32(value: number): string {
-  return (value >>> 0).toString(16).padStart(8, '0')
+  return hexByte(value >>> 24) + hexByte(value >>> 16) + hexByte(value >>> 8) + hexByte(value)
 }
 
 function avalanche(value: number): number {

@@ -52,6 +52,9 @@ export type WalRecord =
 
 const recordTags = { run: 1, reset: 2, cut: 3 } as const
 const runOverheadBytes = 48
+const noHeader = new Uint8Array(flushHeaderBytes)
+/** Used for one header at a time: making one for each would cost more than writing it. */
+const headerWriter = new ByteWriter(flushHeaderBytes)
 
 /** The lowest index that `records` write or cut, `undefined` when they do neither. */
 export function firstIndexOf(records: readonly WalRecord[]): Index | undefined {
@@ -80,7 +83,7 @@ export function encodeFlush(records: readonly WalRecord[]): Uint8Array {
   let bytesMax = flushHeaderBytes
   for (const record of records) bytesMax += recordBytesMax(record)
   const writer = new ByteWriter(bytesMax)
-  writer.raw(new Uint8Array(flushHeaderBytes))
+  writer.raw(noHeader)
   for (const record of records) writeRecord(writer, record)
   return writer.view()
 }
@@ -111,7 +114,8 @@ export function decodePayload(payload: Uint8Array): WalRecord[] {
  * itself.
  */
 export function sealFlush(flush: Uint8Array, header: Omit<FlushHeader, 'payloadBytes' | 'payloadCrc'>): void {
-  const writer = new ByteWriter(flushHeaderBytes)
+  const writer = headerWriter
+  writer.reset()
   writer.u32(magic)
   writer.u32(storageVersion)
   writer.u32(flush.length - flushHeaderBytes)
