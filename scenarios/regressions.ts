@@ -41,6 +41,6 @@ export const regressions: readonly Regression[] = [
   {
     scenario: 'lost-majority-recovered',
     seed: '43',
-    what: 'a server that had begun to learn from a group that lost its majority never joined the one that was recovered',
+    what: 'a server that had begun to learn before the majority was lost never joined the group that was recovered',
   },
 ]

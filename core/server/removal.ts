@@ -20,8 +20,8 @@ export interface Removal {
 /**
  * The end of a membership (R5): tells servers that call here that they are members no more, and finds out when this
  * one is none.
- * Invariant: whoever is told decides by its own log. It goes when it was a member, but not at the index it is told of or
- * later: so a server that lags, and knows only older members than those of today, ends nobody.
+ * Invariant: whoever is told decides by its own log. It goes when it was a member, but not at the index it is told of
+ * or later: so a server that lags, and knows only older members than those of today, ends nobody.
  * Not here: who is to be a member (the leader's membership), and what ends with this server.
  */
 export class Removals {
