@@ -6,7 +6,6 @@ import {
   fstatSync,
   fsync,
   fsyncSync,
-  mkdirSync,
   open,
   openSync,
   readdirSync,
@@ -20,6 +19,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import type { DiskErrorCode, DiskInput, DiskOp, DiskReader } from '../core/storage/disk.ts'
+import { makeFolder, removeFolders } from './data-folder.ts'
 import { type FolderLock, lockFile, lockFolder } from './folder-lock.ts'
 
 export type DiskDone = (input: DiskInput) => void
@@ -49,6 +49,8 @@ const zeros = new Uint8Array(1024 * 1024)
  */
 export class NodeDisk {
   readonly #folder: string
+  /** Folders that were not there before. */
+  readonly #made: readonly string[]
   readonly #folderHandle: number
   readonly #lock: FolderLock
   readonly #handles = new Map<string, number>()
@@ -59,21 +61,24 @@ export class NodeDisk {
 
   /** Makes the folder if need be, proves that it can be written to, and locks it. Throws `FolderUnusable`. */
   static open(folder: string): NodeDisk {
+    let made: readonly string[] = []
     try {
-      mkdirSync(folder, { recursive: true, mode: 0o700 })
+      made = makeFolder(folder)
       proveWritable(folder)
     } catch (error) {
+      removeFolders(made)
       throw new FolderUnusable(`the data folder ${folder} can't be written to: ${textOf(error)}`, { cause: error })
     }
     const lock = lockFolder(folder)
     if ('heldBy' in lock) {
       throw new FolderUnusable(`the data folder ${folder} is in use by process ${lock.heldBy}`)
     }
-    return new NodeDisk(folder, lock)
+    return new NodeDisk(folder, made, lock)
   }
 
-  private constructor(folder: string, lock: FolderLock) {
+  private constructor(folder: string, made: readonly string[], lock: FolderLock) {
     this.#folder = folder
+    this.#made = made
     this.#lock = lock
     this.#folderHandle = openSync(folder, constants.O_RDONLY)
   }
@@ -113,6 +118,12 @@ export class NodeDisk {
     this.#handles.clear()
     closeSync(this.#folderHandle)
     this.#lock.release()
+  }
+
+  /** Closes a disk that was not needed after all, and removes the folders that were made for it, if they are empty. */
+  async abandon(): Promise<void> {
+    await this.close()
+    removeFolders(this.#made)
   }
 
   #carryOut(waiting: Waiting): void {

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
@@ -160,16 +160,33 @@ test('a folder that can not be used is refused in one line', async () => {
   expect(error.message).not.toContain('\n')
 })
 
-test('a port in use is refused in one line, and the folder is free again', async () => {
+test.runIf(process.platform === 'linux')(
+  'a folder where the system makes none is refused, not waited for',
+  async () => {
+    const servers = await freeServers(['a'])
+    for (const dataDir of ['/proc/nope', '/proc/nope/data']) {
+      const error = await startError({ name: 'a', servers, dataDir })
+      expect(error.code).toBe('CANNOT_START')
+      expect(error.message).toBe(
+        `the data folder ${dataDir} can't be written to: ENOENT: no such file or directory, mkdir '/proc/nope'`,
+      )
+    }
+  },
+)
+
+test('a port in use is refused in one line, and the folder is free again, or gone if it was made for this', async () => {
   const servers = await freeServers(['a'])
-  const dataDir = join(cleanup.folder(), 'data')
+  const existing = cleanup.folder()
+  const dataDir = join(existing, 'made', 'data')
   const squatter = createServer()
   await new Promise<void>((resolve) => {
     squatter.listen(Number(servers.a?.split(':')[1]), '127.0.0.1', resolve)
   })
   const error = await startError({ name: 'a', servers, dataDir })
   expect(error.message).toBe(`cannot listen on ${servers.a}: another process listens there already`)
-  expect(readdirSync(dataDir)).toEqual([])
+  expect(readdirSync(existing)).toEqual([])
+  await startError({ name: 'a', servers, dataDir: existing })
+  expect(existsSync(existing)).toBe(true)
   await new Promise((resolve) => squatter.close(resolve))
   await cleanup.serve({ name: 'a', servers, dataDir })
   expect((await startError({ name: 'a', servers, dataDir })).message).toMatch(/in use by process/)

@@ -30,8 +30,8 @@ export interface Server {
 
 /**
  * Runs a server of the group in this process; resolves when it listens. Throws `ConfigError` for wrong options and
- * `CoterieError` with code `CANNOT_START` when its address or its folder can't be used; nothing in the folder has
- * changed then.
+ * `CoterieError` with code `CANNOT_START` when its address or its folder can't be used; the folder is as it was
+ * then.
  */
 export async function serve(options: ServeOptions): Promise<Server> {
   return startServer(checkServe(options), safeLogger(options.logger))
@@ -47,25 +47,26 @@ export async function startServer(
   if (dataDir !== undefined && durability === 'memory') {
     logger.warn({ dataDir }, 'durability is memory: nothing is kept in the data folder')
   }
-  const files = dataDir === undefined || durability === 'memory' ? undefined : openFiles(dataDir, ownerOf(settings))
+  const disk = dataDir === undefined || durability === 'memory' ? undefined : openDisk(dataDir)
+  const files = dataDir === undefined || disk === undefined ? undefined : filesOf(settings, dataDir, disk)
   try {
     const machine = openMachine(settings, timing, files, logger)
     const server = new RunningServer(name, machine, files, logger)
     await server.start(listen)
     return server
   } catch (error) {
-    await files?.disk.close()
+    await disk?.abandon()
     throw cannotStart(error)
   }
 }
 
-function ownerOf({ name, servers }: ServeSettings): string {
-  return `server ${name} of group ${groupIdOf(servers)}`
+function filesOf({ name, servers }: ServeSettings, folder: string, disk: NodeDisk): ServerFiles {
+  return { folder, owner: `server ${name} of group ${groupIdOf(servers)}`, disk }
 }
 
-function openFiles(folder: string, owner: string): ServerFiles {
+function openDisk(folder: string): NodeDisk {
   try {
-    return { folder, owner, disk: NodeDisk.open(folder) }
+    return NodeDisk.open(folder)
   } catch (error) {
     throw cannotStart(error)
   }
