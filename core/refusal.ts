@@ -4,7 +4,7 @@
  */
 export const refusals = {
   CONFLICT: { executed: 'no', retry: 'read-again', text: 'a document that the transaction read has changed since' },
-  GONE: { executed: 'no', retry: 'read-again', text: 'the document was deleted, or deleted and created again' },
+  GONE: { executed: 'no', retry: 'read-again', text: 'there is no such document, or it was deleted and created again' },
   EXISTS: { executed: 'no', retry: 'never', text: 'a document with this key exists already' },
   NO_SUCH_PATH: {
     executed: 'no',
@@ -16,7 +16,7 @@ export const refusals = {
     retry: 'never',
     text: 'an operation does not fit the kind of value it is applied to',
   },
-  TOO_LARGE: { executed: 'no', retry: 'never', text: 'the document would exceed its size limit' },
+  TOO_LARGE: { executed: 'no', retry: 'never', text: 'the document, its key or its space would exceed its size limit' },
   NOT_AFTER: {
     executed: 'no',
     retry: 'read-again',

@@ -95,6 +95,10 @@ describe('operations on a graph', () => {
     ])
     expect(results.map((result) => result.root)).toEqual([3, 0.5, 5n])
     expect(rootFields(graph)).toEqual({ n: 3, fresh: 0.5, big: 5n })
+    for (const amount of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+      expect(run(graph, [{ kind: 'increment', ...root, key: 'n', amount }]).code).toBe('BAD_OPERATION')
+      expect(run(graph, [{ kind: 'increment', node: 77, path: [], key: 'n', amount }]).code).toBe('BAD_OPERATION')
+    }
     expect(run(graph, [{ kind: 'increment', ...root, key: 'big', amount: 1 }]).code).toBe('BAD_OPERATION')
     expect(run(graphOf({ n: 'text' }), [{ kind: 'increment', ...root, key: 'n', amount: 1 }]).code).toBe(
       'BAD_OPERATION',

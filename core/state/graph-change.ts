@@ -94,6 +94,7 @@ class GraphChange {
   }
 
   #operate(operation: Operation): void {
+    if (operation.kind === 'increment') checkAmount(operation.amount)
     if (operation.kind === 'replace-root') {
       this.#graph.root = this.#resolve(operation.value)
       return
@@ -263,6 +264,11 @@ function childOf(node: GraphNode, key: Atom): GraphValue {
     case 'set':
       return undefined
   }
+}
+
+/** No sum with such a number means anything, and none after it would. */
+function checkAmount(amount: number | bigint): void {
+  if (typeof amount === 'number' && !Number.isFinite(amount)) throw new Refused('BAD_OPERATION')
 }
 
 function add(value: GraphValue, amount: number | bigint): number | bigint {

@@ -4,6 +4,8 @@ import { assert } from '../lib/assert.ts'
 export interface StateLimits {
   /** Encoded bytes of one document, and of the results of one request. */
   readonly documentBytesMax: number
+  /** Bytes of UTF-8 of a key, and of the name of a space. */
+  readonly keyBytesMax: number
   /** Deltas kept beside a document before they are folded into it. */
   readonly deltasMax: number
   /** Deltas are folded once they take more bytes than the document, or than this if the document is smaller. */
@@ -15,6 +17,8 @@ export interface StateLimits {
    */
   readonly resultBytesMax: number
   readonly tombstonesMax: number
+  /** Of all tombstones together, each counted as it is and with its results. */
+  readonly tombstoneBytesMax: number
   /** How long, in cluster time, one can ask what became of the requests of an ended client. */
   readonly tombstoneMs: number
   /** How many old tombstones one entry clears away, so that no entry costs much more than others. */
@@ -27,11 +31,13 @@ export interface StateLimits {
 
 export const stateLimits: StateLimits = {
   documentBytesMax: 1024 * 1024,
+  keyBytesMax: 1024,
   deltasMax: 16,
   deltaBytesMin: 1024,
   clientsMax: 10_000,
   resultBytesMax: 64 * 1024,
   tombstonesMax: 10_000,
+  tombstoneBytesMax: 64 * 1024 * 1024,
   tombstoneMs: 3_600_000,
   tombstonesDroppedMax: 100,
   listKeysMax: 1000,

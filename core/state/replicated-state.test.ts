@@ -156,6 +156,43 @@ describe('a client', () => {
 describe('tombstones', () => {
   const expire = (client: ClientIndex) => encodeCommand({ kind: 'expire', clients: [{ client, touch: 0 }] })
 
+  test('go, the oldest first, when they and their results take more than a number of bytes, also in a restore', () => {
+    const limits = { tombstoneBytesMax: 3000 }
+    const bench = new Bench(limits)
+    bench.transact([create('a', graphOf({ n: 0, items: ['x'.repeat(900), 'y'.repeat(900), 'z'.repeat(900)] }))])
+    const ended: ClientIndex[] = []
+    const end = () => {
+      ended.push(bench.client)
+      const touch = bench.state.client(bench.client)?.touch ?? 0
+      bench.apply(encodeCommand({ kind: 'expire', clients: [{ client: bench.client, touch }] }))
+      bench.state.checkEverything()
+    }
+    const left = () =>
+      ended.filter((client) => {
+        const answer = bench.state.answer({ kind: 'outcome', client, number: 1 })
+        return answer.kind === 'outcome' && answer.status === 'known'
+      })
+    end()
+    for (const nonce of [11, 12, 13]) {
+      bench.client = bench.register(nonce)
+      bench.nextNumber = 1
+      bench.transact([change('a', [{ kind: 'take', node: 'root', path: ['items'], end: 'front' }])])
+      const restorer = ReplicatedState.restorer(limits)
+      for (const chunk of bench.state.view().chunks(100)) restorer.push(chunk)
+      const before = bench.state
+      const digest = () => {
+        end()
+        return bench.state.digest()
+      }
+      bench.state = restorer.finish()
+      const restored = digest()
+      ended.pop()
+      bench.state = before
+      expect(digest()).toBe(restored)
+    }
+    expect(left()).toEqual(ended.slice(2))
+  })
+
   test('go in the order in which they came, a bounded number for each entry, also after a restore', () => {
     const limits = { tombstonesMax: 3, tombstonesDroppedMax: 2 }
     const bench = new Bench(limits)

@@ -221,10 +221,11 @@ export class ReplicatedState {
     for (const { client, touch } of [...named].sort((a, b) => a.client - b.client)) {
       const entry = clients.get(client)
       if (entry?.touch !== touch) continue
-      const { last, ackedBelow } = entry
+      const { last, ackedBelow, resultBytes } = entry
       const results = resultsFrom(entry, ackedBelow)
       clients.remove(client, entry)
-      tombstones.add(client, { last, ackedBelow, results, expiredAtMs: clockMs, expiredIndex: appliedIndex })
+      const ended = { expiredAtMs: clockMs, expiredIndex: appliedIndex }
+      tombstones.add(client, { last, ackedBelow, results, resultBytes, ...ended })
       expired.push(client)
     }
     return { kind: 'expired', clients: expired }

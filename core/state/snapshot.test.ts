@@ -12,7 +12,13 @@ import { ReplicatedState } from './replicated-state.ts'
 import type { SnapshotView } from './snapshot.ts'
 import { Bench, change, create, graphOf, remove, set } from './state.contract.ts'
 
-const limits: Partial<StateLimits> = { tombstonesMax: 3, tombstoneMs: 500, deltasMax: 4, documentBytesMax: 400 }
+const limits: Partial<StateLimits> = {
+  tombstonesMax: 3,
+  tombstoneBytesMax: 420,
+  tombstoneMs: 500,
+  deltasMax: 4,
+  documentBytesMax: 400,
+}
 
 const space = fc.constantFrom('s', 't')
 const key = fc.constantFrom('a', 'b', 'c', 'd')

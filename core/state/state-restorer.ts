@@ -111,7 +111,7 @@ export class StateRestorer<State> {
 
   #spaceRecord(reader: ByteReader): void {
     if (this.#section !== 'documents') throw new Malformed('a space at the wrong place')
-    const space = reader.text()
+    const space = reader.text(this.#parts.limits.keyBytesMax)
     const version = this.#index(reader)
     const count = reader.uint()
     if (count === 0) throw new Malformed('a space without documents')
@@ -123,7 +123,7 @@ export class StateRestorer<State> {
   }
 
   #document(reader: ByteReader): void {
-    const key = reader.text()
+    const key = reader.text(this.#parts.limits.keyBytesMax)
     if (this.#lastKey !== undefined && compareTexts(this.#lastKey, key) >= 0) throw new Malformed('keys out of order')
     const birth = this.#index(reader)
     const version = this.#index(reader)
@@ -177,17 +177,18 @@ export class StateRestorer<State> {
     const { client, last, ackedBelow, results, rest } = owner
     if (results.length < last + 1 - ackedBelow) return
     this.#owner = undefined
+    let bytes = 0
+    for (const result of results) bytes += resultBytes(result.outcome)
     if (rest.kind === 'tombstone') {
       const { expiredAtMs, expiredIndex } = rest
-      this.#tombstones.push([client, { last, ackedBelow, results, expiredAtMs, expiredIndex }])
+      this.#tombstones.push([client, { last, ackedBelow, results, resultBytes: bytes, expiredAtMs, expiredIndex }])
       return
     }
-    let [bytes, resultsLow, resultsHigh] = [0, 0, 0]
+    let [resultsLow, resultsHigh] = [0, 0]
     for (const result of results) {
       const { low, high } = resultHash(result)
       resultsLow = (resultsLow + low) | 0
       resultsHigh = (resultsHigh + high) | 0
-      bytes += resultBytes(result.outcome)
     }
     const kept = { log: results, head: 0, resultBytes: bytes, resultsLow, resultsHigh }
     this.#parts.clients.restore(client, { nonce: rest.nonce, last, ackedBelow, touch: rest.touch, ...kept })

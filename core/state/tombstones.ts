@@ -12,13 +12,17 @@ export interface Tombstone {
   readonly ackedBelow: number
   /** Of the numbers from `ackedBelow` to `last`. */
   readonly results: readonly Result[]
+  readonly resultBytes: number
   /** Cluster time and index of the entry that ended the client. */
   readonly expiredAtMs: number
   readonly expiredIndex: Index
 }
 
+/** About what a tombstone takes besides its results. */
+const ownBytes = 128
+
 /**
- * The tombstones of ended clients, kept for a time that the log measures and in a bounded number.
+ * The tombstones of ended clients, kept for a time that the log measures, in a bounded number and of bounded bytes.
  * Invariant: the queue holds each client once, in order of (`expiredIndex`, client), so a restored state drops them in
  * the same order.
  */
@@ -28,6 +32,7 @@ export class Tombstones {
   readonly #limits: StateLimits
   #queue: ClientIndex[] = []
   #head = 0
+  #bytes = 0
 
   constructor(sum: HashSum, limits: StateLimits) {
     this.#sum = sum
@@ -42,12 +47,14 @@ export class Tombstones {
     return this.#byClient.get(client)
   }
 
-  /** Adds a tombstone; those of one entry in ascending order of client. The oldest goes when there are too many. */
+  /** Adds a tombstone; those of one entry in ascending order of client. The oldest go when there are too many. */
   add(client: ClientIndex, tombstone: Tombstone): void {
     this.#byClient.set(client, tombstone)
     this.#sum.add(tombstoneHash(client, tombstone))
     this.#queue.push(client)
-    if (this.size > this.#limits.tombstonesMax) this.#dropOldest()
+    this.#bytes += bytesOf(tombstone)
+    const { tombstonesMax, tombstoneBytesMax } = this.#limits
+    while (this.size > tombstonesMax || this.#bytes > tombstoneBytesMax) this.#dropOldest()
   }
 
   /** Drops what is too old, a bounded number of them. */
@@ -76,6 +83,10 @@ export class Tombstones {
   checkInvariants(): void {
     assert(this.#queue.length - this.#head === this.size, 'the queue of tombstones is not as long as they are many')
     assert(this.size <= this.#limits.tombstonesMax, 'there are too many tombstones')
+    let bytes = 0
+    for (const cursor = this.#byClient.cursor(); cursor.next(); ) bytes += bytesOf(cursor.value)
+    assert(bytes === this.#bytes, 'the bytes of tombstones are counted wrongly')
+    assert(bytes <= this.#limits.tombstoneBytesMax, 'tombstones take too many bytes')
   }
 
   #dropOldest(): void {
@@ -83,10 +94,15 @@ export class Tombstones {
     const tombstone = must(this.#byClient.get(client), 'the queue names tombstones')
     this.#sum.subtract(tombstoneHash(client, tombstone))
     this.#byClient.delete(client)
+    this.#bytes -= bytesOf(tombstone)
     if (this.#head < 1024 || this.#head * 2 < this.#queue.length) return
     this.#queue = this.#queue.slice(this.#head)
     this.#head = 0
   }
+}
+
+function bytesOf(tombstone: Tombstone): number {
+  return ownBytes + tombstone.resultBytes
 }
 
 export function compareClients(a: ClientIndex, b: ClientIndex): number {

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { Malformed } from '../lib/bytes.ts'
 import type { Outcome } from '../wire/command.ts'
 import { decodeGraph } from '../wire/graph-codec.ts'
 import type { Operation } from '../wire/value.ts'
+import { ReplicatedState } from './replicated-state.ts'
 import { Bench, change, create, graphOf, remove, set } from './state.contract.ts'
 
 const done: Outcome = { kind: 'executed', results: [] }
@@ -131,6 +133,23 @@ describe('a transaction', () => {
     expect(bench.plain('a')).toEqual({ b: 'y'.repeat(80) })
     for (let i = 0; i < 30; i++) expect(bench.transact([change('a', [set('b', 'z'.repeat(80))])])).toEqual(done)
     bench.state.checkEverything()
+  })
+
+  test('is refused when the key or the space of any write is too long, in bytes of UTF-8', () => {
+    const bench = new Bench()
+    const fits = 'é'.repeat(512)
+    expect(bench.transact([create(fits, graphOf(1), fits)])).toEqual(done)
+    expect(bench.transact([create('k', graphOf(1)), create(`${fits}x`, graphOf(1))])).toEqual(
+      refusedWith('TOO_LARGE', 1),
+    )
+    expect(bench.transact([create('k', graphOf(1), `${fits}x`)])).toEqual(refusedWith('TOO_LARGE'))
+    expect(bench.transact([remove(`${fits}x`)])).toEqual(refusedWith('TOO_LARGE'))
+    expect(bench.transact([change(`${fits}x`, [])])).toEqual(refusedWith('TOO_LARGE'))
+    expect(bench.state.documentCount).toBe(1)
+    const small = ReplicatedState.restorer({ keyBytesMax: 1023 })
+    expect(() => {
+      for (const chunk of bench.state.view().chunks(10_000)) small.push(chunk)
+    }).toThrow(Malformed)
   })
 
   test('forgets the version of a space with its last document, as that of an absent document', () => {

@@ -1,3 +1,4 @@
+import { utf8Length } from '../lib/utf8.ts'
 import type { RefusalCode } from '../refusal.ts'
 import type { DocumentKey, Outcome, Transaction, Write } from '../wire/command.ts'
 import type { Index } from '../wire/ids.ts'
@@ -93,6 +94,7 @@ class TransactionRun {
   }
 
   #next(write: Write, current: DocumentEntry | undefined): DocumentEntry | undefined | RefusalCode {
+    if (isTooLong(write.key, this.#limits) || isTooLong(write.space, this.#limits)) return 'TOO_LARGE'
     if (write.kind === 'create') {
       return current === undefined ? createEntry(write.value, this.#index, this.#limits) : 'EXISTS'
     }
@@ -144,6 +146,11 @@ class TransactionRun {
       this.#byName = new Map(this.#pending.map((each) => [nameText(each.name), each]))
     }
   }
+}
+
+/** A code unit takes at most three bytes, so most names need no count. */
+function isTooLong(text: string, { keyBytesMax }: StateLimits): boolean {
+  return text.length * 3 > keyBytesMax && utf8Length(text) > keyBytesMax
 }
 
 /** One text for each name: no two names run together. */
