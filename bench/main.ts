@@ -4,7 +4,7 @@ import { short, table } from './figures.ts'
 import { type LoadRun, mediansOf, runLoad } from './load.ts'
 import { type MicroResult, runMicro } from './micro.ts'
 import { measureSimulator } from './simulator.ts'
-import { measureSlices } from './slices.ts'
+import { measureSlices, sliceFaults } from './slices.ts'
 
 interface Options {
   readonly inFlight: readonly number[]
@@ -94,6 +94,10 @@ async function sim({ seconds, rounds }: Options): Promise<Report> {
 async function million(documents: number): Promise<Report> {
   const slices = measureSlices(documents, {}, () => performance.now())
   const rows = Object.entries(slices).map(([name, figure]) => [name, short(figure)])
+  for (const fault of sliceFaults(slices)) {
+    process.exitCode = 1
+    process.stderr.write(`${fault}\n`)
+  }
   return { title: 'million', head: [`largest of one step, ${documents} documents`, ''], rows, data: slices }
 }
 

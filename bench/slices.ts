@@ -1,6 +1,7 @@
 import { BTreeCursor } from '../core/lib/btree.ts'
-import type { ServerLimits } from '../core/server/options.ts'
+import { defaultLimits, type ServerLimits } from '../core/server/options.ts'
 import { DocumentStore } from '../core/state/document-store.ts'
+import { stateLimits } from '../core/state/limits.ts'
 import { ReplicatedState } from '../core/state/replicated-state.ts'
 import { BenchGroup } from './group.ts'
 import { createDocuments, setField } from './load-documents.ts'
@@ -18,6 +19,29 @@ export interface Slices {
   /** Steps of servers while this was measured. */
   readonly steps: number
   readonly longestStepMs: number
+}
+
+/** What one step may do at most, however large the state is. */
+export function slicesAllowed(limits: Partial<ServerLimits> = {}): Omit<Slices, 'steps' | 'longestStepMs'> {
+  const { snapshotChunksInflight, applyEntriesMax, compactEntriesMax } = { ...defaultLimits, ...limits }
+  const { chunkEntriesMax } = stateLimits
+  return {
+    written: chunkEntriesMax * snapshotChunksInflight,
+    restored: chunkEntriesMax,
+    applied: applyEntriesMax,
+    compacted: compactEntriesMax,
+  }
+}
+
+/** Where a step did more than it may, in words; and where nothing was done, so that nothing was measured. */
+export function sliceFaults(slices: Slices, limits: Partial<ServerLimits> = {}): readonly string[] {
+  const faults: string[] = []
+  for (const [name, allowed] of Object.entries(slicesAllowed(limits))) {
+    const largest = slices[name as keyof Slices]
+    if (largest === 0) faults.push(`${name}: nothing was, so nothing was measured`)
+    if (largest > allowed) faults.push(`${name}: ${largest} in one step, where ${allowed} are allowed`)
+  }
+  return faults
 }
 
 /** Documents that one transaction makes; the group is filled before anything is counted. */
