@@ -17,6 +17,7 @@ import { PendingCalls } from './pending-calls.ts'
 
 type Own = Exclude<ClientInput, Beat>
 type Other = Exclude<ClientEffect, HostEffect>
+type Refused = Extract<ClientEvent, { readonly kind: 'refused' }>
 
 /** What a cluster tells its listeners, by the name of the event. */
 export type ClusterEvents = {
@@ -39,8 +40,10 @@ export class Cluster {
   #end: () => void = () => {}
   #lastCall = 0
   #isClosing = false
-  /** Why no server takes us in, as far as is known. */
+  /** Why no server takes us in, as far as the links tell. */
   #trouble = 'no server has answered yet'
+  /** What the group said instead of taking us in; nothing that a link tells counts for more. */
+  #refusal: Refused | undefined
   #whenAttached: (() => void) | undefined
 
   constructor(settings: ConnectSettings, logger: Logger) {
@@ -77,7 +80,8 @@ export class Cluster {
     this.#host.start()
     if (await attached) return
     await this.close()
-    throw new CoterieError('TIMEOUT', `no server took this client in within ${connectTimeoutMs} ms: ${this.#trouble}`)
+    const about = `no server took this client in within ${connectTimeoutMs} ms`
+    throw this.#withRefusal(new CoterieError('TIMEOUT', `${about}${this.#refusal ? '' : `: ${this.#trouble}`}`))
   }
 
   /** Takes no more calls, finishes those under way, says goodbye. */
@@ -147,12 +151,26 @@ export class Cluster {
 
   #onFailed({ call, code, executed }: Extract<Other, { readonly kind: 'failed' }>): void {
     const calls = this.#submits.has(call) ? this.#submits : this.#queries
-    calls.reject(call, (about) => refusalError(code, executed, about))
+    calls.reject(call, (about) => {
+      const error = refusalError(code, executed, about)
+      return code === 'TIMEOUT' ? this.#withRefusal(error) : error
+    })
+  }
+
+  /** A timeout that has a reason names it, and has it as its cause. */
+  #withRefusal(error: CoterieError): CoterieError {
+    const refusal = this.#refusal
+    if (refusal === undefined) return error
+    const cause = new CoterieError(refusal.code, `${refusal.text} (${refusal.code})`, refusals[refusal.code].executed)
+    return new CoterieError(error.code, `${error.message}: ${cause.message}`, error.executed, { cause })
   }
 
   #onEvent(event: ClientEvent): void {
-    if (event.kind === 'attached') this.#whenAttached?.()
-    if (event.kind === 'refused') this.#trouble = event.text
+    if (event.kind === 'attached') {
+      this.#refusal = undefined
+      this.#whenAttached?.()
+    }
+    if (event.kind === 'refused') this.#refusal = event
     if (!this.#wasTold(event)) logClientEvent(this.#logger, event)
     // Later: what a listener throws is not the machine's failure.
     queueMicrotask(() => this.#emitter.emit(event.kind, event))

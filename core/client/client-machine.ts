@@ -1,6 +1,7 @@
 import { assert, must, unreachable } from '../lib/assert.ts'
 import { Prng } from '../lib/prng.ts'
 import type { Machine, Millis } from '../machine.ts'
+import { refusals } from '../refusal.ts'
 import { decodeMessage, encodeMessage } from '../wire/codec.ts'
 import { type HistoryId, nameOf, type ServerId } from '../wire/ids.ts'
 import type { ClientMessage, Message, ServerMessage } from '../wire/message.ts'
@@ -290,7 +291,8 @@ export class ClientMachine implements Machine<ClientInput, ClientEffect> {
 
   #refusedOtherwise(message: Refused, now: Millis): void {
     if (message.what === 'read' && this.#work.refuseRead(message.read, message.code, this.#out)) return
-    this.#event({ kind: 'refused', code: message.code, text: `${message.what} was refused` })
+    const text = `${message.what} was refused: ${refusals[message.code].text}`
+    this.#event({ kind: 'refused', code: message.code, text })
     this.#leave({ pace: 'back-off' }, message.code, now)
   }
 

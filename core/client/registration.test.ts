@@ -51,7 +51,8 @@ describe('registering', () => {
     bench.welcome()
     const first = nonces(bench)
     bench.hear({ kind: 'refused', code: 'TOO_MANY_CLIENTS', what: 'register', read: 0, leader: '' })
-    expect(bench.events).toMatchObject([{ kind: 'refused', code: 'TOO_MANY_CLIENTS' }])
+    const text = 'register was refused: the group has as many clients as it accepts'
+    expect(bench.events).toEqual([{ kind: 'refused', code: 'TOO_MANY_CLIENTS', text }])
     bench.pass(25)
     bench.connect()
     bench.welcome()
