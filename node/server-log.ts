@@ -42,6 +42,8 @@ function describe(event: ServerEvent): readonly [level: Level, text: string] {
       return ['info', `client ${event.client} was silent for too long and was ended`]
     case 'majority-lost':
       return ['error', 'a majority of the servers has lost what it held; an operator must recover']
+    case 'order-refused':
+      return ['error', `the order to ${event.order} was refused: ${event.text}`]
     case 'diverged':
       return ['error', `the state at ${event.index} differs from that of an equal majority`]
     case 'log-contradicted':

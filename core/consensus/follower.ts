@@ -13,6 +13,7 @@ type Heartbeat = Extract<PeerMessage, { kind: 'heartbeat' }>
 export function hearLeader(state: ReplicaState, leader: ServerId, now: Millis): void {
   if (state.leader !== leader || state.role.kind !== 'follower') state.becomeFollower(leader, now)
   state.leaderHeardAt = now
+  state.ledUntil = now
   state.electionAt = now + state.randomElectionMs()
 }
 

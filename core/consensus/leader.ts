@@ -26,28 +26,40 @@ type HeartbeatAck = Extract<PeerMessage, { kind: 'heartbeat-ack' }>
  * (Raft paper, section 5.4.2).
  */
 export function becomeLeader(state: ReplicaState, now: Millis): void {
-  const noopIndex = state.log.lastIndex + 1
+  lead(state, state.log.lastIndex + 1, now)
+  appendOwn(state, 'noop', [new Uint8Array(0)], state.log.lastStampMs, now)
+}
+
+function lead(state: ReplicaState, noopIndex: Index, now: Millis): void {
   const progress = new Map<ServerId, Progress>()
   const role: LeaderRole = { kind: 'leader', progress, noopIndex, round: 0, heartbeatAt: now, transfer: undefined }
   state.role = role
   state.rush = undefined
   trackMembers(state, role, now)
   state.effects.push({ kind: 'role' })
-  appendOwn(state, 'noop', [new Uint8Array(0)], state.log.lastStampMs, now)
 }
 
 /**
  * An operator's order after a majority was lost (R5): leads a configuration of this server alone, from whatever it
  * holds. It is the one step that no quorum backs; the history that begins with it is another one, so nobody can mistake
- * it for the old.
+ * it for the old. `found` begins that history. It comes first, whatever else the log is full of, and nothing is
+ * committed before all entries of the step are durable: a crash leaves all of them or none that counts.
  */
-export function standAlone(state: ReplicaState, address: string, now: Millis): void {
+export function standAlone(
+  state: ReplicaState,
+  address: string,
+  found: Uint8Array,
+  stampMs: number,
+  now: Millis,
+): void {
   // What was damaged and can't be repaired from others any more is lost with them.
   if (state.damage !== undefined) state.endRepair()
   state.enterTerm(state.term + 1, state.id)
-  becomeLeader(state, now)
+  lead(state, state.log.lastIndex + 3, now)
+  appendOwn(state, 'data', [found], Math.max(stampMs, state.log.lastStampMs), now)
   const alone = makeMembers([state.id], [], [], [[state.id, address]])
   appendOwn(state, 'members', [encodeMembers(alone)], state.log.lastStampMs, now)
+  appendOwn(state, 'noop', [new Uint8Array(0)], state.log.lastStampMs, now)
 }
 
 /** Keeps one `Progress` for every other member of the configuration in effect. */
@@ -82,7 +94,7 @@ export function advanceCommit(state: ReplicaState, now: Millis): void {
   const role = state.role
   if (role.kind !== 'leader') return
   const index = reachedByQuorum(state.members, (id) => matchOf(state, role, id))
-  if (index <= state.commit || state.log.termAt(index) !== state.term) return
+  if (index <= state.commit || index < role.noopIndex) return
   state.commitTo(index)
   if (state.membersIndex > index) return
   if (isJoint(state.members)) appendMembers(state, withoutOutgoing(state.members), now)
@@ -146,6 +158,7 @@ export function leaderTick(state: ReplicaState, role: LeaderRole, now: Millis): 
   )
   if (answered + state.options.electionMsMin <= now) {
     state.becomeFollower(undefined, now)
+    state.ledUntil = answered
     return
   }
   if (role.transfer !== undefined && role.transfer.until <= now) role.transfer = undefined

@@ -64,7 +64,10 @@ export interface CandidateRole {
 export interface LeaderRole {
   readonly kind: 'leader'
   readonly progress: Map<ServerId, Progress>
-  /** Index of the entry that opened the term: nothing is served before it is committed (R1). */
+  /**
+   * Index of the entry that opened the term, before which there is at most what an operator began with. Nothing is
+   * committed below it, or served before it is committed (R1).
+   */
   readonly noopIndex: Index
   /** The newest read round begun (R2). */
   round: number
@@ -121,6 +124,8 @@ export class ReplicaState {
   electionAt: Millis
   /** When a leader of the current term was last heard; what stickiness and PreVote go by. */
   leaderHeardAt: Millis = Number.NEGATIVE_INFINITY
+  /** When a leader was last heard, or this server led with a quorum behind it; at first the start of this life. */
+  ledUntil: Millis
   rush: { at: Millis; readonly until: Millis } | undefined
   damage: Damage | undefined
   /** The last checkpoint applied and the state hash there; set by the server (R9). */
@@ -152,6 +157,7 @@ export class ReplicaState {
     this.#configurations = [{ index: start.log.baseIndex, members: start.members }]
     for (const run of start.log.runs) this.#noteConfiguration(run)
     this.electionAt = now + this.randomElectionMs()
+    this.ledUntil = now
   }
 
   get term(): Term {
@@ -220,6 +226,7 @@ export class ReplicaState {
 
   becomeFollower(leader: ServerId | undefined, now: Millis): void {
     const changed = this.role.kind !== 'follower' || this.role.leader !== leader
+    if (this.role.kind === 'leader') this.ledUntil = now
     this.role = { kind: 'follower', leader }
     this.rush = leader === undefined ? this.rush : undefined
     this.electionAt = now + this.randomElectionMs()

@@ -77,6 +77,11 @@ export class Replica {
     return this.#state.leader
   }
 
+  /** When a leader was last heard, or this server led with a quorum behind it; at first the start of this life. */
+  get ledUntil(): Millis {
+    return this.#state.ledUntil
+  }
+
   get role(): 'follower' | 'candidate' | 'leader' {
     return this.#state.role.kind
   }
@@ -207,9 +212,9 @@ export class Replica {
     this.#state.electionAt = now + this.#state.options.rankMs
   }
 
-  /** The operator's way out of a lost majority (R5). */
-  standAlone(address: string, now: Millis): void {
-    standAlone(this.#state, address, now)
+  /** The operator's way out of a lost majority (R5); `found` is the entry that begins another history. */
+  standAlone(address: string, found: Uint8Array, stampMs: number, now: Millis): void {
+    standAlone(this.#state, address, found, stampMs, now)
   }
 
   leaderGone(now: Millis): void {

@@ -14,9 +14,9 @@ export type ServerInput =
   | DiskInput
   /** Hand leadership over (or leave the group, in memory mode), then stop with reason `stopped`. */
   | { readonly kind: 'shutdown' }
-  /** Hand leadership to this server, or to the best one. */
+  /** Hand leadership to this server, or to the best one that is connected. */
   | { readonly kind: 'transfer'; readonly to: ServerName | undefined }
-  /** An operator's order to a server of a lost majority: start a new history from what it holds (R5). */
+  /** An operator's order to a server of a lost majority: begin a new history with what it holds (R5). */
   | { readonly kind: 'recover' }
 
 export type ServerEffect =
@@ -60,6 +60,8 @@ export type ServerEvent =
   | { readonly kind: 'client-registered'; readonly client: number }
   | { readonly kind: 'client-expired'; readonly client: number }
   | { readonly kind: 'majority-lost' }
+  /** An operator's order that can't be carried out, and why. */
+  | { readonly kind: 'order-refused'; readonly order: 'transfer' | 'recover'; readonly text: string }
   | { readonly kind: 'diverged'; readonly index: Index }
   /**
    * A server sent entries that contradict what is committed here: one of the two has a log that it should not have.

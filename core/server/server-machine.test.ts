@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { must } from '../lib/assert.ts'
 import { Bench } from './bench.contract.ts'
-import { creating, Puppet, strangerNamed, TestClient } from './puppet.contract.ts'
+import { Puppet, strangerNamed, TestClient } from './puppet.contract.ts'
 
 describe('a group at rest', () => {
   test.each(['memory', 'fsync'] as const)('wants no tick but in the future (%s)', (durability) => {
@@ -43,104 +43,6 @@ describe('a group at rest', () => {
     check()
     bench.start('c')
     check()
-  })
-})
-
-describe('the order to recover', () => {
-  function recovered(durability: 'memory' | 'fsync' = 'fsync') {
-    const bench = Bench.formed(['a', 'b', 'c'], { durability })
-    const client = new TestClient(bench)
-    client.send(1, 2)
-    const seat = bench.leader()
-    const others = bench.followers().map(({ name }) => name)
-    for (const name of others) bench.kill(name)
-    const before = seat.status.history
-    bench.pass(3000)
-    seat.act([{ kind: 'recover' }])
-    seat.turn()
-    bench.pass(1000)
-    return { bench, client, seat, others, before }
-  }
-
-  test('begins another history with everything that is held', () => {
-    const { bench, seat, before } = recovered()
-    expect(bench.leader()).toBe(seat)
-    expect(seat.status.history).not.toBe(before)
-    expect(seat.status).toMatchObject({ documents: 2, clients: 0 })
-    expect(seat.replica.members.voters).toEqual([seat.machine.id])
-    expect(seat.status.majorityLost).toBe(false)
-  })
-
-  test('tells clients of the old history, whatever they say, and serves those of the new', () => {
-    const { bench, client, seat, before } = recovered()
-    client.codes()
-    const link = client.puppet.greet(seat.name, 'client', { connection: 9, history: before })
-    expect(client.puppet.take('welcome').at(-1)?.history).toBe(seat.status.history)
-    const { last } = seat.status
-    client.puppet.say(
-      link,
-      { kind: 'attach', client: client.client, from: 1 },
-      { kind: 'requests', commands: [creating(client.client, 9)] },
-      { kind: 'register', nonce: new Uint8Array(16) },
-      { kind: 'read', read: 5, query: { kind: 'barrier' } },
-      { kind: 'keepalive', sentAt: 1 },
-      { kind: 'goodbye' },
-    )
-    expect(client.puppet.take('refused').map(({ code, what, read }) => [code, what, read])).toEqual([
-      ['OTHER_HISTORY', 'attach', 0],
-      ['OTHER_HISTORY', 'request', 0],
-      ['OTHER_HISTORY', 'register', 0],
-      ['OTHER_HISTORY', 'read', 5],
-      ['OTHER_HISTORY', 'keepalive', 0],
-    ])
-    expect(seat.status.last).toBe(last)
-    const next = new TestClient(bench, 2)
-    next.sendCommands([])
-    next.read({ kind: 'get', space: 's', key: 'k1' })
-    expect(next.puppet.take('answers')[0]?.answers[0]?.answer.kind).toBe('document')
-  })
-
-  test('ends the connections of the old one, and tells their clients why', () => {
-    const bench = Bench.formed()
-    const seat = bench.leader()
-    for (const { name } of bench.followers()) bench.kill(name)
-    bench.pass(3000)
-    const puppet = new Puppet(bench, 'p')
-    const links = (['client', 'admin'] as const).map((purpose) => puppet.greet(seat.name, purpose))
-    seat.act([{ kind: 'recover' }])
-    seat.turn()
-    bench.pass(0)
-    expect(puppet.take('refused', links[0]).map(({ code }) => code)).toEqual(['OTHER_HISTORY'])
-    expect(links.map((link) => puppet.isClosed(link))).toEqual([true, true])
-  })
-
-  test('lets later servers join that hold nothing, and keeps out those of the old history', () => {
-    const { bench, seat, others } = recovered()
-    const [lost, old] = others as [string, string]
-    bench.seat(lost).folder.files.clear()
-    const fresh = bench.start(lost)
-    const stale = bench.start(old)
-    bench.pass(8000)
-    expect(seat.replica.members.voters).toContain(fresh.machine.id)
-    expect(fresh.status.history).toBe(seat.status.history)
-    expect(fresh.status.stateHash).toBe(seat.status.stateHash)
-    expect(seat.replica.members.voters).not.toContain(stale.machine.id)
-    expect(stale.isUp).toBe(true)
-    expect(seat.events.some((event) => event.kind === 'peer-refused' && event.code === 'OTHER_HISTORY')).toBe(true)
-  })
-
-  test('is nothing to a server that leads, or holds nothing', () => {
-    const bench = Bench.formed()
-    const leader = bench.leader()
-    const { last } = leader.status
-    leader.act([{ kind: 'recover' }])
-    bench.pass(100)
-    expect(leader.status.last).toBe(last)
-    const empty = new Bench(['a', 'b'])
-    const seat = empty.start('a')
-    seat.act([{ kind: 'recover' }])
-    empty.pass(100)
-    expect(seat.status).toMatchObject({ last: 0, history: undefined })
   })
 })
 

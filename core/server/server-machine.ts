@@ -1,11 +1,9 @@
 import { type Members, sameMembers } from '../consensus/members.ts'
 import { Replica } from '../consensus/replica.ts'
 import type { ReplicaEffect } from '../consensus/replica-state.ts'
-import { hex } from '../lib/bytes.ts'
 import type { Machine, Millis } from '../machine.ts'
 import { ReplicatedState } from '../state/replicated-state.ts'
-import { encodeCommand } from '../wire/command-codec.ts'
-import { type HistoryId, type Index, nameOf, type ServerId, type ServerName } from '../wire/ids.ts'
+import type { HistoryId, Index, ServerId } from '../wire/ids.ts'
 import type { Status } from '../wire/message.ts'
 import type { Run } from '../wire/run.ts'
 import { Applier } from './applier.ts'
@@ -18,7 +16,8 @@ import { Expiry } from './expiry.ts'
 import { Formation, historyIn } from './formation.ts'
 import type { ServerEffect, ServerInput, StopReason } from './io.ts'
 import { Membership } from './membership.ts'
-import { canonicalServers, type ServerBoot, type ServerOptions } from './options.ts'
+import type { ServerBoot, ServerOptions } from './options.ts'
+import { Orders } from './orders.ts'
 import { Peers } from './peers.ts'
 import { Proposals } from './proposals.ts'
 import { type Removal, Removals } from './removal.ts'
@@ -38,7 +37,6 @@ import { Switchboard, type WholeServer } from './switchboard.ts'
 export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeServer {
   readonly #core: ServerCore
   readonly #start: Booted['start']
-  readonly #historyBytes: Booted['historyBytes']
   readonly #peers: Peers
   readonly #door: Door
   readonly #formation: Formation
@@ -53,6 +51,7 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeS
   readonly #applier: Applier
   readonly #shutdown: Shutdown
   readonly #removals: Removals
+  readonly #orders: Orders
   readonly #switchboard: Switchboard
   #told = ''
   #toldMembers: Members | undefined
@@ -71,7 +70,6 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeS
     const { core, recovered, start } = booted
     this.#core = core
     this.#start = start
-    this.#historyBytes = booted.historyBytes
     this.#peers = new Peers(core)
     this.#door = new Door(core)
     this.#formation = new Formation(core, this.#peers, booted.historyBytes[0], given.wallMs)
@@ -90,6 +88,7 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeS
     this.#applier = new Applier(core, this.#streams, this.#checkpoints, this.#expiry, this.#maker)
     this.#shutdown = new Shutdown(core, this.#peers)
     this.#removals = new Removals(core, this.#door, this.#shutdown)
+    this.#orders = new Orders(core, this.#peers, this.#formation, this.#membership, booted.historyBytes[1])
     this.#switchboard = new Switchboard(
       {
         core,
@@ -149,6 +148,7 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeS
       this.#sender.nextDeadline(),
       this.#shutdown.nextDeadline(),
       this.#removals.nextDeadline(),
+      this.#orders.nextDeadline(),
       this.#door.nextDeadline(),
       core.replica?.nextDeadline(),
       core.storage.nextDeadline(),
@@ -194,10 +194,10 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeS
         this.#shutdown.begin()
         return
       case 'transfer':
-        this.#transfer(input.to)
+        this.#orders.transfer(input.to)
         return
       case 'recover':
-        this.#recover()
+        this.#orders.recover()
     }
   }
 
@@ -209,6 +209,7 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeS
     this.#expiry.tick()
     this.#sender.tick()
     this.#removals.tick()
+    this.#orders.tick()
     this.#switchboard.tick()
     if (this.#shutdown.tick()) this.#stop('stopped', 'shut down in order', false)
   }
@@ -223,6 +224,7 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeS
     this.#receiver.turn()
     this.#install()
     this.#applier.turn()
+    this.#orders.turn()
     this.#keepToHistory()
     this.#streams.flush()
     if (core.replica !== undefined) this.#maker.turn(!this.#receiver.isBusy)
@@ -364,23 +366,6 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeS
 
   removed({ reason, text }: Removal): void {
     this.#stop(reason, text, true)
-  }
-
-  #transfer(to: ServerName | undefined): void {
-    const { replica, now } = this.#core
-    const target = replica?.members.voters.find((id) => id !== this.#core.id && (to === undefined || nameOf(id) === to))
-    if (target !== undefined) replica?.transfer(target, now)
-  }
-
-  #recover(): void {
-    const core = this.#core
-    const { replica, options, now } = core
-    if (replica === undefined || this.#formation.isEmpty || replica.role === 'leader') return
-    replica.standAlone(options.servers.get(core.name) ?? '', now)
-    const history = hex(this.#historyBytes[1]) as HistoryId
-    const found = encodeCommand({ kind: 'found', history, servers: canonicalServers(options.servers) })
-    replica.propose('data', [found], core.clock.at(now), now)
-    core.emit({ kind: 'formed', history })
   }
 
   #stop(reason: StopReason, text: string, burnt: boolean): void {

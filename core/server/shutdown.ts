@@ -1,7 +1,7 @@
 import { isMember } from '../consensus/members.ts'
 import type { Millis } from '../machine.ts'
-import type { ServerId } from '../wire/ids.ts'
 import type { ServerCore } from './core.ts'
+import { heirOf } from './heir.ts'
 import type { Peers } from './peers.ts'
 
 const retryMs = 100
@@ -68,11 +68,9 @@ export class Shutdown {
   }
 
   #handOver(): void {
-    const { replica, now, id } = this.#core
+    const { replica, now } = this.#core
     if (replica === undefined || replica.isTransferring) return
-    const match = (voter: ServerId) =>
-      this.#peers.linkTo(voter) === undefined ? -1 : (replica.progressOf(voter)?.match ?? -1)
-    const best = replica.members.voters.filter((voter) => voter !== id).sort((a, b) => match(b) - match(a))[0]
-    if (best !== undefined && match(best) >= 0) replica.transfer(best, now)
+    const heir = heirOf(this.#core, this.#peers)
+    if (heir !== undefined) replica.transfer(heir, now)
   }
 }

@@ -58,7 +58,7 @@ export const consensusMutants: readonly Mutant[] = [
     row: 1,
     describe: 'An entry of an earlier term is committed by counting its holders.',
     file: 'core/consensus/leader.ts',
-    find: 'if (index <= state.commit || state.log.termAt(index) !== state.term) return',
+    find: 'if (index <= state.commit || index < role.noopIndex) return',
     replace: 'if (index <= state.commit) return',
     scenarios: ['diverging-logs'],
   },
