@@ -1,9 +1,10 @@
 import { afterEach, expect, test } from 'vitest'
 import { connect } from './connect.ts'
 import { Documents } from './documents.ts'
+import type { TransactionEntry } from './entries.ts'
 import { CoterieError, NotShareableError } from './errors.ts'
 import { Cleanup, freeServers, keepingLogger } from './group.contract.ts'
-import type { PlainOperation, TransactionEntry } from './operations.ts'
+import type { PlainOperation } from './operations.ts'
 
 const cleanup = new Cleanup()
 afterEach(() => cleanup.run())
@@ -31,6 +32,7 @@ test('a client that no server takes in gives up in time, and says why', async ()
 test.each([
   [{}, /servers: is missing; accepted is HOST:PORT, a list of them/],
   [{ servers: [] }, /servers: is empty/],
+  [undefined, /options: is missing; accepted is an object/],
   [{ servers: 'here' }, /servers: "here" is not an address/],
   [{ servers: 'a:1', timeout: 5, logger: {} }, /timeout: unknown; accepted are servers, timeoutMs, .*logger/s],
   [{ servers: ['a:1', 'b:0'], timeoutMs: -1 }, /timeoutMs: -1 is not a whole number/],
@@ -38,6 +40,12 @@ test.each([
   const connecting = connect(options as Parameters<typeof connect>[0])
   await expect(connecting).rejects.toThrow(problem)
   await expect(connecting).rejects.toMatchObject({ code: 'BAD_CONFIG', name: 'ConfigError' })
+})
+
+test('an option of a kind that no text has is refused like any other', async () => {
+  const connecting = connect({ servers: 5n as never })
+  await expect(connecting).rejects.toMatchObject({ code: 'BAD_CONFIG', name: 'ConfigError' })
+  await expect(connecting).rejects.toThrow(/servers: 5 is not accepted; accepted is HOST:PORT/)
 })
 
 test('refusals are errors with a code, the document and whether anything was executed', async () => {
@@ -136,7 +144,7 @@ test('what can not be shared is refused before anything is sent, with the paths 
 })
 
 test.each<[object, RegExp]>([
-  [{ space: 's', key: 1, create: 1 }, /entries\[0\]\.key is number; it must be a string/],
+  [{ space: 's', key: 1, create: 1 }, /entries\[0\]\.key is 1; it must be a string/],
   [{ space: 's', key: 'k' }, /does nothing; it needs create, delete, ops or ifVersion/],
   [{ space: 's', key: 'k', create: 1, delete: true }, /has create and delete; it can do one thing/],
   [{ space: 's', key: 'k', delete: true, ifVersion: -1 }, /ifVersion is -1; it must be the version/],
@@ -146,9 +154,15 @@ test.each<[object, RegExp]>([
   ],
   [{ space: 's', key: 'k', ops: [{ op: 'set', path: ['list', 0], value: 1 }] }, /path ends with 0, not with the name/],
   [{ space: 's', key: 'k', ops: [{ op: 'increment', path: [] }] }, /path is empty/],
-  [{ space: 's', key: 'k', ops: [{ op: 'increment', path: ['n'], by: '1' }] }, /by is string; it must be a number/],
-  [{ space: 's', key: 'k', ops: [{ op: 'append', path: [] }] }, /values is not a list/],
-  [{ space: 's', key: 'k', ops: [{ op: 'push', path: [] }] }, /op is push; accepted are set, delete, map-set/],
+  [
+    { space: 's', key: 'k', ops: [{ op: 'increment', path: ['n'], by: '1' }] },
+    /by is "1"; it must be a finite number or a bigint/,
+  ],
+  [{ space: 's', key: 'k', ops: [{ op: 'append', path: [] }] }, /values is undefined; it must be a list/],
+  [
+    { space: 's', key: 'k', ops: [{ op: 'push', path: [] }] },
+    /op is "push": unknown op; accepted are set, delete, map-set/,
+  ],
   [{ space: 's', key: 'k', ops: [{ op: 'take' }] }, /path is missing; it must be a list/],
   [{ space: 's', key: 'k', ops: [{ op: 'assign', path: [], index: -1, value: 1 }], ifVersion: 1 }, /index is -1/],
 ])('an entry that makes no sense is refused before anything is sent: %j', async (entry, problem) => {
@@ -156,6 +170,105 @@ test.each<[object, RegExp]>([
   const promise = documents.transact([entry as TransactionEntry])
   await expect(promise).rejects.toThrow(problem)
   await expect(promise).rejects.toMatchObject({ code: 'BAD_OPERATION', executed: 'no' })
+})
+
+const tooLong = `${'é'.repeat(512)}x`
+
+test.each<[string, (documents: Documents) => Promise<unknown>, RegExp]>([
+  [
+    'transact()',
+    (documents) => Reflect.apply(documents.transact, documents, []),
+    /^entries is undefined; it must be a/,
+  ],
+  ['transact([])', (documents) => documents.transact([]), /^entries is empty; a transaction needs at least one$/],
+  [
+    'transact([null])',
+    (documents) => documents.transact([null] as never),
+    /^entries\[0\] is null; it must be an object/,
+  ],
+  [
+    "ops: 'abc'",
+    (documents) => documents.transact([{ space: 's', key: 'k', ops: 'abc' as never }]),
+    /^entries\[0\]\.ops is "abc"; it must be a list$/,
+  ],
+  [
+    'ops: [null]',
+    (documents) => documents.transact([{ space: 's', key: 'k', ops: [null] as never }]),
+    /^entries\[0\]\.ops\[0\] is null; it must be an object with op and path$/,
+  ],
+  [
+    'delete: false',
+    (documents) => documents.transact([{ space: 's', key: 'k', delete: false as never }]),
+    /delete is false; it must be true$/,
+  ],
+  [
+    'increment by NaN',
+    (documents) =>
+      documents.transact([{ space: 's', key: 'k', ops: [{ op: 'increment', path: ['n'], by: Number.NaN }] }]),
+    /by is NaN; it must be a finite number or a bigint$/,
+  ],
+  [
+    'a limit of 0',
+    (documents) => documents.list('s', { limit: 0 }),
+    /^list: limit is 0; it must be a whole number of at/,
+  ],
+  [
+    'a limit of null',
+    (documents) => documents.list('s', { limit: null as never }),
+    /limit is null; it must be a whole/,
+  ],
+  ['no options', (documents) => documents.list('s', null as never), /^list: options is null; it must be an object$/],
+  [
+    'no options',
+    (documents) => documents.delete('s', 'k', null as never),
+    /^delete: options is null; it must be an obj/,
+  ],
+  ['no names', (documents) => documents.get(5n as never, {} as never), /space is 5; .*key is an object; it must be/s],
+])('a call with %s is refused before anything is sent', async (_, call, problem) => {
+  const promise = call(unconnected())
+  await expect(promise).rejects.toMatchObject({ name: 'CoterieError', code: 'BAD_OPERATION', executed: 'no' })
+  await expect(promise).rejects.toThrow(problem)
+})
+
+test('a key or space beyond the limit is refused as too large before anything is sent', async () => {
+  const documents = unconnected()
+  const calls = [documents.get('s', tooLong), documents.create(tooLong, 'k', 1), documents.list(tooLong)]
+  for (const call of calls) {
+    await expect(call).rejects.toThrow(/(key|space) takes 1025 bytes; at most 1024 are accepted$/)
+    await expect(call).rejects.toMatchObject({ code: 'TOO_LARGE', executed: 'no' })
+  }
+})
+
+test('everything that is wrong with a transaction is told at once', async () => {
+  const operations = [
+    { op: 'assign', path: 'x', index: -1, value: Symbol('s') },
+    { op: 'take', path: [], end: 'middle' },
+    { op: 'nothing' },
+  ]
+  const entries = [
+    { space: 1, key: tooLong, create: () => 1, delete: true },
+    undefined,
+    { space: 's', key: 'k', ops: operations },
+  ]
+  const error: unknown = await unconnected()
+    .transact(entries as never)
+    .catch((thrown: unknown) => thrown)
+  if (!(error instanceof CoterieError)) throw error
+  expect(error.code).toBe('BAD_OPERATION')
+  expect(error.message.split('\n  - ')).toEqual([
+    '11 problems:',
+    'entries[0].space is 1; it must be a string',
+    'entries[0].key takes 1025 bytes; at most 1024 are accepted',
+    'entries[0] has create and delete; it can do one thing',
+    'entries[1] is undefined; it must be an object with space and key',
+    expect.stringMatching(/^entries\[2\] has assign, which means positions: it needs the ifVersion/),
+    'entries[2].ops[0].path is "x"; it must be a list',
+    'entries[2].ops[0].index is -1; it must be a whole number from 0',
+    'entries[2].ops[1].end is "middle"; accepted are front and back',
+    expect.stringMatching(/^entries\[2\]\.ops\[2\]\.op is "nothing": unknown op; accepted are set, /),
+    'entries[0].create is a function',
+    'entries[2].ops[0].value is a symbol',
+  ])
 })
 
 test('a document made by the same transaction may be changed by position', async () => {

@@ -4,6 +4,7 @@ import { isServerName, type ServerName } from '../core/wire/ids.ts'
 import { type Address, parseAddress } from '../transports/address.ts'
 import { ConfigError, textOf } from './errors.ts'
 import type { Logger } from './logger.ts'
+import { shown } from './problems.ts'
 
 /** What `serve` takes, and what a configuration file may hold, without the logger. */
 export interface ServeOptions {
@@ -62,7 +63,7 @@ function accepted(what: string) {
 }
 
 function missingOr(input: unknown): string {
-  return input === undefined ? 'is missing' : `${JSON.stringify(input) ?? String(input)} is not accepted`
+  return input === undefined ? 'is missing' : `${shown(input)} is not accepted`
 }
 
 const milliseconds = z
@@ -76,25 +77,31 @@ const logger = z
   .custom<Logger>(hasLogMethods, { error: 'is not a logger; accepted is an object with debug, info, warn and error' })
   .optional()
 
-const serveSchema = z.strictObject({
-  name: z.string(accepted(nameText)),
-  servers: z.record(z.string(), z.string(accepted('HOST:PORT')), accepted(serversText)),
-  listen: z.string(accepted('HOST:PORT')).optional(),
-  dataDir: z.string(accepted('the path of a folder')).min(1, 'is empty; accepted is the path of a folder').optional(),
-  durability: z.enum(['fsync', 'memory'], accepted('fsync or memory')).optional(),
-  clientTimeoutMs: milliseconds,
-  logger,
-})
+const serveSchema = z.strictObject(
+  {
+    name: z.string(accepted(nameText)),
+    servers: z.record(z.string(), z.string(accepted('HOST:PORT')), accepted(serversText)),
+    listen: z.string(accepted('HOST:PORT')).optional(),
+    dataDir: z.string(accepted('the path of a folder')).min(1, 'is empty; accepted is the path of a folder').optional(),
+    durability: z.enum(['fsync', 'memory'], accepted('fsync or memory')).optional(),
+    clientTimeoutMs: milliseconds,
+    logger,
+  },
+  accepted('an object'),
+)
 
-const connectSchema = z.strictObject({
-  servers: z.union(
-    [z.string(), z.array(z.string()), z.record(z.string(), z.string())],
-    accepted('HOST:PORT, a list of them, or an object with one for each name'),
-  ),
-  timeoutMs: milliseconds,
-  connectTimeoutMs: milliseconds,
-  logger,
-})
+const connectSchema = z.strictObject(
+  {
+    servers: z.union(
+      [z.string(), z.array(z.string()), z.record(z.string(), z.string())],
+      accepted('HOST:PORT, a list of them, or an object with one for each name'),
+    ),
+    timeoutMs: milliseconds,
+    connectTimeoutMs: milliseconds,
+    logger,
+  },
+  accepted('an object'),
+)
 
 /** Checks options from anywhere. Throws `ConfigError` with every problem. */
 export function checkServe(options: unknown): ServeSettings {

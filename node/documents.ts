@@ -5,9 +5,10 @@ import type { Answer, Outcome, Query, Transaction } from '../core/wire/command.t
 import { decodeGraph } from '../core/wire/graph-codec.ts'
 import type { Index } from '../core/wire/ids.ts'
 import type { Graph } from '../core/wire/value.ts'
+import { entryAt, type TransactionEntry, transactionOf } from './entries.ts'
 import { CoterieError, refusalError, textOf } from './errors.ts'
-import { checkText, checkVersion, entryAt, type TransactionEntry, transactionOf } from './operations.ts'
 import { plainOf } from './plain-values.ts'
+import { isCount, isObject, Problems, shown } from './problems.ts'
 
 /** A document as it was at some moment during the call. Its value is a copy of the caller's own. */
 export interface Document<T> {
@@ -18,7 +19,7 @@ export interface Document<T> {
 export interface ListOptions {
   /** The page begins behind this key. */
   readonly after?: string | undefined
-  /** At most so many keys; the page may be shorter for other reasons. */
+  /** At most so many keys, at least 1; the page may be shorter for other reasons. */
   readonly limit?: number | undefined
 }
 
@@ -71,7 +72,7 @@ export class Documents {
   /** Makes a new document. Throws `EXISTS` when there is one. */
   async create(space: string, key: string, value: unknown): Promise<{ readonly version: number }> {
     named('create', space, key)
-    const { version } = await this.#transact([{ space, key, create: value }], 'create')
+    const { version } = await this.#transact([{ space, key, create: value }], 'create', 'value')
     return { version }
   }
 
@@ -81,7 +82,7 @@ export class Documents {
     key: string,
     options: { readonly ifVersion?: number | undefined } = {},
   ): Promise<boolean> {
-    named('delete', space, key)
+    named('delete', space, key, options)
     try {
       await this.#transact([{ space, key, delete: true, ifVersion: options.ifVersion }], 'delete')
       return true
@@ -92,22 +93,22 @@ export class Documents {
   }
 
   /** A page of the keys of a space. */
-  async list(space: string, { after, limit = stateLimits.listKeysMax }: ListOptions = {}): Promise<Listing> {
-    checkText(space, 'list: space')
-    if (after !== undefined) checkText(after, 'list: after')
-    checkVersion(limit, 'list: limit')
+  async list(space: string, options: ListOptions = {}): Promise<Listing> {
+    checkList(space, options)
+    const { after, limit = stateLimits.listKeysMax } = options
     const answer = await this.#door.ask({ kind: 'list', space, after, limit }, `list ${JSON.stringify(space)}`)
     if (answer.kind !== 'listing') return { keys: [], after: undefined }
     return { keys: answer.keys, after: answer.more ? answer.keys.at(-1) : undefined }
   }
 
-  /** Does all of it or nothing. */
+  /** Does all of it or nothing. There must be at least one entry: one that does nothing has no version to tell. */
   async transact(entries: readonly TransactionEntry[]): Promise<TransactionDone> {
     return this.#transact(entries, 'transact')
   }
 
-  async #transact(entries: readonly TransactionEntry[], verb: string): Promise<TransactionDone> {
-    const { index, outcome } = await this.#door.submit(transactionOf(entries), aboutEntries(entries, verb))
+  async #transact(entries: readonly TransactionEntry[], verb: string, valueName?: string): Promise<TransactionDone> {
+    const transaction = transactionOf(entries, valueName)
+    const { index, outcome } = await this.#door.submit(transaction, aboutEntries(entries, verb))
     return { version: index, results: resultsOf(outcome, entries, verb) }
   }
 }
@@ -133,9 +134,28 @@ function readable(graph: () => Graph, about: string): unknown {
   }
 }
 
-function named(verb: string, space: string, key: string): string {
-  checkText(space, `${verb}: space`)
-  checkText(key, `${verb}: key`)
+function checkList(space: string, options: ListOptions): void {
+  const problems = new Problems()
+  problems.checkName(space, 'list: space')
+  if (!isObject(options)) problems.add(`list: options is ${shown(options)}; it must be an object`)
+  else {
+    const { after, limit } = options
+    if (after !== undefined) problems.checkName(after, 'list: after')
+    // A page without keys would say that there are no more.
+    if (limit !== undefined && (!isCount(limit) || limit < 1)) {
+      problems.add(`list: limit is ${shown(limit)}; it must be a whole number of at least 1`)
+    }
+  }
+  problems.throwIfAny()
+}
+
+/** Checks the arguments of a call about one document, and says which call it is. */
+function named(verb: string, space: string, key: string, options: unknown = {}): string {
+  const problems = new Problems()
+  problems.checkName(space, `${verb}: space`)
+  problems.checkName(key, `${verb}: key`)
+  if (!isObject(options)) problems.add(`${verb}: options is ${shown(options)}; it must be an object`)
+  problems.throwIfAny()
   return `${verb} ${JSON.stringify(space)} ${JSON.stringify(key)}`
 }
 

@@ -55,9 +55,14 @@ export class ConfigError extends CoterieError {
   readonly problems: readonly string[]
 
   constructor(problems: readonly string[]) {
-    super('BAD_CONFIG', problems.length === 1 ? (problems[0] ?? '') : `${problems.length} problems:${listed(problems)}`)
+    super('BAD_CONFIG', problemsText(problems))
     this.problems = problems
   }
+}
+
+/** One problem as it is, or all of them in a list. */
+export function problemsText(problems: readonly string[]): string {
+  return problems.length === 1 ? (problems[0] ?? '') : `${problems.length} problems:${listed(problems)}`
 }
 
 function listed(lines: readonly string[]): string {

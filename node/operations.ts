@@ -1,9 +1,9 @@
-import type { ReadVersion, Transaction, Write } from '../core/wire/command.ts'
+import { unreachable } from '../core/lib/assert.ts'
 import { encodeDelta } from '../core/wire/delta-codec.ts'
-import { encodeGraph } from '../core/wire/graph-codec.ts'
 import type { Atom, NewRef, Operation } from '../core/wire/value.ts'
-import { CoterieError } from './errors.ts'
-import { graphOf, PlainSharer } from './plain-values.ts'
+import { NotShareableError } from './errors.ts'
+import { PlainSharer } from './plain-values.ts'
+import { isCount, isObject, type Problems, shown } from './problems.ts'
 
 /** From the root of a document to a place in it: names of fields, indexes of arrays, keys of Maps. */
 export type Path = readonly (string | number | bigint | boolean | null | undefined | Date)[]
@@ -41,120 +41,80 @@ export type PlainOperation =
   | { readonly op: 'assign'; readonly path: Path; readonly index: number; readonly value: unknown }
   | { readonly op: 'set-length'; readonly path: Path; readonly length: number }
 
-/**
- * What a transaction does with one document: at most one of `create`, `delete` and `ops`; with none, it only checks the
- * version.
- */
-export interface TransactionEntry {
-  readonly space: string
-  readonly key: string
-  /** The value of a new document; the transaction is refused `EXISTS` when there is one. */
-  readonly create?: unknown
-  /** The transaction is refused `GONE` when there is no document. */
-  readonly delete?: true | undefined
-  readonly ops?: readonly PlainOperation[] | undefined
-  /** The transaction is refused `CONFLICT` unless the document has this version; 0: unless it is absent. */
-  readonly ifVersion?: number | undefined
-}
+const operationNames = [
+  'set',
+  'delete',
+  'map-set',
+  'map-delete',
+  'map-clear',
+  'set-add',
+  'set-delete',
+  'set-clear',
+  'increment',
+  'append',
+  'take',
+  'splice',
+  'assign',
+  'set-length',
+] as const satisfies readonly PlainOperation['op'][]
 
-/**
- * The transaction that core understands. Throws `NotShareableError`, or `CoterieError` for entries that make no sense.
- */
-export function transactionOf(entries: readonly TransactionEntry[]): Transaction {
-  const writes: Write[] = []
-  const reads: ReadVersion[] = []
-  for (const [position, entry] of entries.entries()) {
-    checkEntry(entry, entries, position)
-    const { space, key, ifVersion } = entry
-    if (ifVersion !== undefined) reads.push({ space, key, version: ifVersion })
-    const write = writeOf(entry, `entries[${position}]`)
-    if (write !== undefined) writes.push(write)
+/** The encoded delta of operations that are called `name` in `problems`, where all that is wrong with them goes. */
+export function deltaOf(ops: unknown, name: string, problems: Problems): Uint8Array {
+  if (!Array.isArray(ops)) {
+    problems.add(`${name} is ${shown(ops)}; it must be a list`)
+    return new Uint8Array()
   }
-  return { kind: 'transaction', after: [], reads, writes }
-}
-
-/** The entry that a refusal is about: `write` counts the writes, then the read versions. */
-export function entryAt(entries: readonly TransactionEntry[], write: number): TransactionEntry | undefined {
-  const writing = entries.filter(doesWrite)
-  return writing[write] ?? entries.filter((entry) => entry.ifVersion !== undefined)[write - writing.length]
-}
-
-/** What is called `name` must be a text: keys and spaces are nothing else. */
-export function checkText(value: unknown, name: string): asserts value is string {
-  if (typeof value !== 'string') throw bad(`${name} is ${typeof value}; it must be a string`)
-}
-
-export function checkVersion(version: unknown, name: string): void {
-  if (!isCount(version)) throw bad(`${name} is ${String(version)}; it must be the version of a document, or 0`)
-}
-
-function checkEntry(entry: TransactionEntry, entries: readonly TransactionEntry[], position: number): void {
-  const name = `entries[${position}]`
-  checkText(entry.space, `${name}.space`)
-  checkText(entry.key, `${name}.key`)
-  if (entry.ifVersion !== undefined) checkVersion(entry.ifVersion, `${name}.ifVersion`)
-  const actions = ['create', 'delete', 'ops'].filter((action) => has(entry, action))
-  if (actions.length > 1) throw bad(`${name} has ${actions.join(' and ')}; it can do one thing`)
-  if (actions.length === 0 && entry.ifVersion === undefined) {
-    throw bad(`${name} does nothing; it needs create, delete, ops or ifVersion`)
-  }
-  const positional = entry.ops?.find((each) => ['splice', 'assign', 'set-length'].includes(each.op))
-  if (positional !== undefined && !isKnownVersion(entry, entries, position)) {
-    throw bad(
-      `${name} has ${positional.op}, which means positions: it needs the ifVersion of the document it was made for`,
-    )
-  }
-}
-
-/** Positions mean something in a version that was named, or in a document made by the same transaction. */
-function isKnownVersion(
-  { space, key }: TransactionEntry,
-  entries: readonly TransactionEntry[],
-  position: number,
-): boolean {
-  const isSame = (other: TransactionEntry) => other.space === space && other.key === key
-  return entries.some(
-    (other, at) => isSame(other) && (other.ifVersion !== undefined || (at < position && has(other, 'create'))),
-  )
-}
-
-function doesWrite(entry: TransactionEntry): boolean {
-  return has(entry, 'create') || has(entry, 'delete') || has(entry, 'ops')
-}
-
-/** A field that is there, which for `create` it is with the value `undefined`, too. */
-function has(entry: TransactionEntry, action: string): boolean {
-  return action === 'create' ? Object.hasOwn(entry, 'create') : Reflect.get(entry, action) !== undefined
-}
-
-function writeOf(entry: TransactionEntry, name: string): Write | undefined {
-  const { space, key, ops } = entry
-  if (has(entry, 'create')) return { kind: 'create', space, key, value: encodeGraph(graphOf(entry.create)) }
-  if (entry.delete !== undefined) return { kind: 'delete', space, key, birth: 0 }
-  if (ops === undefined) return undefined
-  return { kind: 'change', space, key, birth: 0, delta: deltaOf(ops, `${name}.ops`) }
-}
-
-function deltaOf(ops: readonly PlainOperation[], name: string): Uint8Array {
   const sharer = new PlainSharer<NewRef>((position) => ({ kind: 'new', position }))
-  const operations = ops.map((op, at) => new OperationReader(sharer, `${name}[${at}]`).read(op))
-  sharer.finish()
+  const operations: Operation[] = []
+  for (const [at, op] of ops.entries()) {
+    const operation = new OperationReader(sharer, `${name}[${at}]`, problems).read(op)
+    if (operation !== undefined) operations.push(operation)
+  }
+  try {
+    sharer.finish()
+  } catch (error) {
+    if (!(error instanceof NotShareableError)) throw error
+    problems.addUnshareable(error.fields)
+  }
   return encodeDelta({ nodes: sharer.nodes, operations })
 }
 
-/** Reads one plain operation, whose parts are called by `name` in errors. */
+/** Whether something is an operation that means positions of an array. */
+export function isPositional(op: unknown): op is PlainOperation {
+  return isOperation(op) && (op.op === 'splice' || op.op === 'assign' || op.op === 'set-length')
+}
+
+function isOperation(op: unknown): op is PlainOperation {
+  if (!isObject(op)) return false
+  const called: unknown = Reflect.get(op, 'op')
+  return operationNames.some((each) => each === called)
+}
+
+/** Reads one plain operation, whose parts are called by `name` in problems. What is wrong is read as something else. */
 class OperationReader {
   readonly #sharer: PlainSharer<NewRef>
   readonly #name: string
+  readonly #problems: Problems
 
-  constructor(sharer: PlainSharer<NewRef>, name: string) {
+  constructor(sharer: PlainSharer<NewRef>, name: string, problems: Problems) {
     this.#sharer = sharer
     this.#name = name
+    this.#problems = problems
   }
 
-  read(op: PlainOperation): Operation {
-    if (!Array.isArray(op.path)) throw bad(`${this.#name}.path is missing; it must be a list`)
-    const path = op.path.map((step, at) => this.#sharer.atom(step, `${this.#name}.path[${at}]`))
+  read(op: unknown): Operation | undefined {
+    if (!isObject(op)) {
+      this.#problem(` is ${shown(op)}; it must be an object with op and path`)
+      return undefined
+    }
+    if (!isOperation(op)) {
+      this.#problem(`.op is ${shown(Reflect.get(op, 'op'))}: unknown op; accepted are ${operationNames.join(', ')}`)
+      return undefined
+    }
+    return this.#operation(op, this.#path(op.path))
+  }
+
+  #operation(op: PlainOperation, path: readonly Atom[]): Operation {
     switch (op.op) {
       case 'set':
         if (path.length === 0) return { kind: 'replace-root', ...root, value: this.#value(op.value) }
@@ -186,7 +146,7 @@ class OperationReader {
       case 'append':
         return { kind: 'append', node: 'root', path, values: this.#values(op.values) }
       case 'take':
-        return { kind: 'take', node: 'root', path, end: op.end === 'back' ? 'back' : 'front' }
+        return { kind: 'take', node: 'root', path, end: this.#end(op.end) }
       case 'splice': {
         const values = this.#values(op.values ?? [])
         const index = this.#count(op.index, 'index')
@@ -210,8 +170,20 @@ class OperationReader {
       case 'set-length':
         return { kind: 'set-length', node: 'root', path, length: this.#count(op.length, 'length') }
       default:
-        throw bad(`${this.#name}.op is ${String(Reflect.get(op, 'op'))}; accepted are ${operationNames}`)
+        return unreachable(op)
     }
+  }
+
+  #problem(text: string): void {
+    this.#problems.add(`${this.#name}${text}`)
+  }
+
+  #path(path: unknown): readonly Atom[] {
+    if (Array.isArray(path)) return Array.from(path, (step, at) => this.#sharer.atom(step, `${this.#name}.path[${at}]`))
+    this.#problem(
+      path === undefined ? '.path is missing; it must be a list' : `.path is ${shown(path)}; it must be a list`,
+    )
+    return ['']
   }
 
   #value(plain: unknown, part = 'value') {
@@ -219,47 +191,46 @@ class OperationReader {
   }
 
   #values(values: unknown) {
-    if (!Array.isArray(values)) throw bad(`${this.#name}.values is not a list`)
-    return values.map((value: unknown, at) => this.#value(value, `values[${at}]`))
+    if (Array.isArray(values)) return Array.from(values, (value: unknown, at) => this.#value(value, `values[${at}]`))
+    this.#problem(`.values is ${shown(values)}; it must be a list`)
+    return []
   }
 
   /** The record and the field that a path ends with. */
   #field(path: readonly Atom[]) {
     const { key, ...target } = this.#last(path)
     if (typeof key === 'string') return { ...target, name: key }
-    throw bad(
-      `${this.#name}.path ends with ${String(key)}, not with the name of a field: ` +
+    this.#problem(
+      `.path ends with ${shown(key)}, not with the name of a field: ` +
         'use assign for an item of an array, map-set for a Map',
     )
+    return { ...target, name: '' }
   }
 
   #last(path: readonly Atom[]) {
-    if (path.length === 0) throw bad(`${this.#name}.path is empty; it must end with a field`)
-    return { node: 'root' as const, path: path.slice(0, -1), key: path.at(-1) }
+    const key = path.length === 0 ? '' : path.at(-1)
+    if (path.length === 0) this.#problem('.path is empty; it must end with a field')
+    return { node: 'root' as const, path: path.slice(0, -1), key }
   }
 
   #amount(by: unknown): number | bigint {
     if (by === undefined) return 1
-    if (typeof by === 'number' || typeof by === 'bigint') return by
-    throw bad(`${this.#name}.by is ${typeof by}; it must be a number or a bigint`)
+    if (typeof by === 'bigint' || (typeof by === 'number' && Number.isFinite(by))) return by
+    this.#problem(`.by is ${shown(by)}; it must be a finite number or a bigint`)
+    return 1
+  }
+
+  #end(end: unknown): 'front' | 'back' {
+    if (end === undefined || end === 'front') return 'front'
+    if (end !== 'back') this.#problem(`.end is ${shown(end)}; accepted are front and back`)
+    return 'back'
   }
 
   #count(count: unknown, part: string): number {
     if (isCount(count)) return count
-    throw bad(`${this.#name}.${part} is ${String(count)}; it must be a whole number from 0`)
+    this.#problem(`.${part} is ${shown(count)}; it must be a whole number from 0`)
+    return 0
   }
 }
 
 const root = { node: 'root', path: [] } as const
-
-const operationNames =
-  'set, delete, map-set, map-delete, map-clear, set-add, set-delete, set-clear, increment, append, take, ' +
-  'splice, assign, set-length'
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && typeof value === 'number' && value >= 0
-}
-
-function bad(text: string): CoterieError {
-  return new CoterieError('BAD_OPERATION', text)
-}

@@ -186,9 +186,9 @@ export class PlainSharer<R extends Ref | NewRef> {
 }
 
 /** The graph of plain data. Throws `NotShareableError`. */
-export function graphOf(plain: unknown): Graph {
+export function graphOf(plain: unknown, name = 'value'): Graph {
   const sharer = new PlainSharer<Ref>(ref)
-  const root = sharer.share(plain, 'value')
+  const root = sharer.share(plain, name)
   sharer.finish()
   return { nodes: new Map(sharer.nodes.entries()), root, nextNode: sharer.nodes.length }
 }
