@@ -39,11 +39,13 @@ function describe(event: ServerEvent): readonly [level: Level, text: string] {
     case 'client-registered':
       return ['debug', `client ${event.client} registered`]
     case 'client-expired':
-      return ['info', `client ${event.client} was silent for too long and was ended`]
+      return ['info', `client ${event.client} ${whyExpired(event)}`]
     case 'majority-lost':
       return ['error', 'a majority of the servers has lost what it held; an operator must recover']
     case 'order-refused':
       return ['error', `the order to ${event.order} was refused: ${event.text}`]
+    case 'shutdown-cut-short':
+      return ['error', event.text]
     case 'diverged':
       return ['error', `the state at ${event.index} differs from that of an equal majority`]
     case 'log-contradicted':
@@ -55,6 +57,11 @@ function describe(event: ServerEvent): readonly [level: Level, text: string] {
     default:
       return unreachable(event)
   }
+}
+
+function whyExpired({ goodbye }: Extract<ServerEvent, { kind: 'client-expired' }>): string {
+  if (goodbye === undefined) return 'was ended'
+  return goodbye ? 'said goodbye' : 'was silent for too long and was ended'
 }
 
 function membersText({ voters, learners }: Extract<ServerEvent, { kind: 'members' }>): string {

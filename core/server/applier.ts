@@ -78,8 +78,7 @@ export class Applier {
         return
       case 'expired':
         for (const client of applied.clients) {
-          this.#core.emit({ kind: 'client-expired', client })
-          this.#expiry.forget(client)
+          this.#core.emit({ kind: 'client-expired', client, goodbye: this.#expiry.expired(client) })
           this.#streams.onExpired(client)
         }
     }

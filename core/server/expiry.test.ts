@@ -5,6 +5,10 @@ import { TestClient } from './puppet.contract.ts'
 
 const isKnown = (seat: Seat, { client }: TestClient) => seat.machine.core.state.client(client) !== undefined
 
+/** The clients that were ended, and whether they are known to have said goodbye. */
+const ends = (seat: Seat) =>
+  seat.events.flatMap((event) => (event.kind === 'client-expired' ? [[event.client, event.goodbye]] : []))
+
 /** Hands leadership to a server, which leads when this time has passed. */
 function handTo(bench: Bench, name: string, ms = 100): void {
   const leader = bench.leader()
@@ -22,6 +26,7 @@ describe('a client', () => {
     const other = new TestClient(bench, 2)
     expect(client.codes()).toEqual(['EXPIRED'])
     expect(isKnown(bench.leader(), client)).toBe(false)
+    expect(ends(bench.leader())).toEqual([[client.client, false]])
     client.send(1)
     expect(client.codes()).toEqual(['EXPIRED'])
     expect(isKnown(bench.leader(), other)).toBe(true)
@@ -66,6 +71,8 @@ describe('a client', () => {
     client.puppet.say(client.link, { kind: 'goodbye' })
     bench.pass(300)
     expect(isKnown(bench.leader(), client)).toBe(false)
+    expect(ends(bench.leader())).toEqual([[client.client, true]])
+    for (const follower of bench.followers()) expect(ends(follower)).toEqual([[client.client, undefined]])
   })
 
   test('is not ended by an entry that a request of it precedes in the log', () => {
@@ -84,5 +91,48 @@ describe('a client', () => {
     expect([client.numbers(), isKnown(leader, client)]).toEqual([[1], true])
     bench.pass(300)
     expect(isKnown(leader, client)).toBe(false)
+  })
+})
+
+describe('a tombstone in an idle group', () => {
+  const tombstoneMs = 60_000
+  const tombstones = (bench: Bench) => [...bench.seats.values()].map(({ machine }) => machine.core.state.tombstoneCount)
+
+  test('goes when its time is up, by one entry that nothing else asked for', () => {
+    const bench = Bench.formed(['a', 'b', 'c'], { state: { tombstoneMs } })
+    const client = new TestClient(bench)
+    client.puppet.say(client.link, { kind: 'goodbye' })
+    bench.pass(1000)
+    const { last } = bench.leader().status
+    bench.pass(tombstoneMs - 1000)
+    expect([bench.leader().status.last, tombstones(bench)]).toEqual([last, [1, 1, 1]])
+    bench.pass(1000)
+    expect([bench.leader().status.last, tombstones(bench)]).toEqual([last + 1, [0, 0, 0]])
+    bench.pass(3 * tombstoneMs)
+    expect(bench.leader().status.last).toBe(last + 1)
+  })
+
+  test('goes as one of many, a bounded number of them at a time', () => {
+    const bench = Bench.formed(['a'], { state: { tombstoneMs, tombstonesDroppedMax: 2 } })
+    const clients = [1, 2, 3, 4, 5].map((number) => new TestClient(bench, number))
+    for (const { puppet, link } of clients) puppet.say(link, { kind: 'goodbye' })
+    bench.pass(1000)
+    const { last } = bench.leader().status
+    bench.pass(tombstoneMs + 1000)
+    expect([bench.leader().status.last, tombstones(bench)]).toEqual([last + 3, [0]])
+  })
+
+  test('goes with whatever else is stamped after its time, without an entry of its own', () => {
+    const bench = Bench.formed(['a', 'b', 'c'], { state: { tombstoneMs } })
+    const client = new TestClient(bench)
+    const other = new TestClient(bench, 2)
+    client.puppet.say(client.link, { kind: 'goodbye' })
+    other.liveFor(tombstoneMs - 400)
+    const { last } = bench.leader().status
+    for (let number = 1; number <= 40; number++) {
+      other.send(number)
+      bench.pass(25)
+    }
+    expect([bench.leader().status.last, tombstones(bench)]).toEqual([last + 40, [0, 0, 0]])
   })
 })

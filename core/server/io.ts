@@ -58,10 +58,13 @@ export type ServerEvent =
   | { readonly kind: 'damage-found'; readonly from: Index; readonly upTo: Index }
   | { readonly kind: 'repaired'; readonly index: Index }
   | { readonly kind: 'client-registered'; readonly client: number }
-  | { readonly kind: 'client-expired'; readonly client: number }
+  /** `goodbye`: whether it said so or was silent for too long; known only to the server that ended it. */
+  | { readonly kind: 'client-expired'; readonly client: number; readonly goodbye: boolean | undefined }
   | { readonly kind: 'majority-lost' }
   /** An operator's order that can't be carried out, and why. */
   | { readonly kind: 'order-refused'; readonly order: 'transfer' | 'recover'; readonly text: string }
+  /** The server lost its patience and stopped before all was done that belongs to an orderly end. */
+  | { readonly kind: 'shutdown-cut-short'; readonly text: string }
   | { readonly kind: 'diverged'; readonly index: Index }
   /**
    * A server sent entries that contradict what is committed here: one of the two has a log that it should not have.

@@ -30,6 +30,10 @@ export class Proposals {
     return true
   }
 
+  get isEmpty(): boolean {
+    return this.#payloads.length === 0
+  }
+
   turn(): void {
     this.#room = undefined
     if (this.#payloads.length === 0 || !this.#core.serves) return

@@ -211,7 +211,8 @@ export class ServerMachine implements Machine<ServerInput, ServerEffect>, WholeS
     this.#removals.tick()
     this.#orders.tick()
     this.#switchboard.tick()
-    if (this.#shutdown.tick()) this.#stop('stopped', 'shut down in order', false)
+    const end = this.#shutdown.tick()
+    if (end !== undefined) this.#stop('stopped', end, false)
   }
 
   #turn(): void {

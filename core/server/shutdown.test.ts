@@ -18,6 +18,8 @@ describe('a server that is told to shut down', () => {
     while (seat.isUp && bench.now < startedAt + 5000) bench.pass(10)
     expect(seat.stop).toMatchObject({ reason: 'stopped', burnt: false })
     expect(bench.now - startedAt).toBeLessThan(500)
+    expect(seat.stop?.text).toBe('shut down in order')
+    expect(seat.has('shutdown-cut-short')).toBe(false)
     expect(bench.leader().replica.members.voters).toHaveLength(2)
   })
 
@@ -76,7 +78,31 @@ describe('a server that is told to shut down', () => {
     bench.pass(2900)
     expect(seat.isUp).toBe(true)
     bench.pass(100)
-    expect(seat.stop).toMatchObject({ reason: 'stopped' })
+    expect(seat.stop).toMatchObject({ reason: 'stopped', burnt: false })
+  })
+
+  test('says that nobody took over when that is so', () => {
+    const bench = Bench.formed(['a', 'b', 'c'], { timing: { shutdownMs: 500 }, durability: 'fsync' })
+    const seat = bench.leader()
+    for (const { name } of bench.followers()) bench.cut(seat.name, name)
+    order(bench, seat)
+    bench.pass(500)
+    expect(seat.stop?.text).toBe('shut down before another server took over')
+    expect(seat.has('shutdown-cut-short')).toBe(true)
+  })
+
+  test('says that the group still counts on it when that could not let it go', () => {
+    const bench = Bench.formed(['a', 'b', 'c'], { timing: { shutdownMs: 1234 } })
+    const [seat] = bench.followers()
+    if (seat === undefined) throw new Error('nobody follows')
+    for (const { name } of bench.seats.values()) if (name !== seat.name) bench.kill(name)
+    order(bench, seat)
+    bench.pass(1233)
+    expect(seat.isUp).toBe(true)
+    bench.pass(1)
+    const text = 'shut down before the group let it go: it still counts as a member there, and its memory is gone'
+    expect(seat.stop).toMatchObject({ reason: 'stopped', text })
+    expect(seat.events.at(-2)).toEqual({ kind: 'shutdown-cut-short', text })
   })
 
   test('closes its connections, and forgets no client that was served', () => {

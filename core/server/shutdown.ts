@@ -1,4 +1,5 @@
 import { isMember } from '../consensus/members.ts'
+import type { Replica } from '../consensus/replica.ts'
 import type { Millis } from '../machine.ts'
 import type { ServerCore } from './core.ts'
 import { heirOf } from './heir.ts'
@@ -8,7 +9,7 @@ const retryMs = 100
 
 /**
  * The orderly way out: a leader hands leadership over first; a memory server then asks to be taken out of the members,
- * for its memory ends with it (R5). It ends when that is done, or when patience does.
+ * for its memory ends with it (R5). It ends when that is done, or when patience does; then it says what was not done.
  */
 export class Shutdown {
   readonly #core: ServerCore
@@ -41,22 +42,36 @@ export class Shutdown {
     return this.#until === undefined ? undefined : Math.min(this.#at, this.#until)
   }
 
-  /** True when there is nothing left to wait for. */
-  tick(): boolean {
-    const { now, replica } = this.#core
-    if (this.#until === undefined || this.#at > now) return false
+  /** How it ended, once there is nothing left to wait for. */
+  tick(): string | undefined {
+    const { now } = this.#core
+    if (this.#until === undefined || now < Math.min(this.#at, this.#until)) return undefined
     this.#at = now + retryMs
-    if (now >= this.#until || replica === undefined || this.#isAlone()) return true
+    const undone = this.#proceed()
+    if (undone === undefined) return 'shut down in order'
+    if (now < this.#until) return undefined
+    const text = `shut down before ${undone}`
+    this.#core.emit({ kind: 'shutdown-cut-short', text })
+    return text
+  }
+
+  /** Takes the next step; returns what is still to happen, if anything is. */
+  #proceed(): string | undefined {
+    const { replica, storage, options } = this.#core
+    if (replica === undefined || this.#left || this.#isAlone()) return undefined
     if (replica.role === 'leader') {
       this.#handOver()
-      return false
+      return 'another server took over'
     }
-    if (this.#core.options.durability === 'fsync') return this.#core.storage.durable >= this.#core.storage.written
-    if (this.#left || !isMember(replica.members, this.#core.id)) return true
-    const leader = replica.leader
+    if (options.durability === 'fsync')
+      return storage.durable >= storage.written ? undefined : 'its disk had stored what it was given'
+    this.#askToLeave(replica)
+    return 'the group let it go: it still counts as a member there, and its memory is gone'
+  }
+
+  #askToLeave({ leader }: Replica): void {
     const link = leader === undefined ? undefined : this.#peers.linkTo(leader)
     if (link !== undefined) this.#core.send(link, { kind: 'leave' })
-    return false
   }
 
   /** Nobody else could go on without this server, or needs to know. */

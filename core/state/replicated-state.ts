@@ -94,6 +94,11 @@ export class ReplicatedState {
     return this.#parts.tombstones.size
   }
 
+  /** The cluster time at which the state will change by itself, if it will: an entry stamped then or later does it. */
+  get nextDueMs(): number | undefined {
+    return this.#parts.tombstones.nextDueMs
+  }
+
   /** Applies the next `data` entry. Whatever the payload's bytes are, it never throws. */
   apply(index: Index, stampMs: number, payload: Uint8Array): Applied {
     this.noteApplied(index, stampMs)

@@ -57,11 +57,16 @@ export class Tombstones {
     while (this.size > tombstonesMax || this.#bytes > tombstoneBytesMax) this.#dropOldest()
   }
 
+  /** The cluster time at which the oldest is too old. */
+  get nextDueMs(): number | undefined {
+    if (this.size === 0) return undefined
+    return this.#oldest.expiredAtMs + this.#limits.tombstoneMs
+  }
+
   /** Drops what is too old, a bounded number of them. */
   dropOld(clockMs: number): void {
     for (let left = this.#limits.tombstonesDroppedMax; left > 0 && this.size > 0; left--) {
-      const oldest = must(this.#byClient.get(this.#queue[this.#head] as ClientIndex), 'the queue names tombstones')
-      if (oldest.expiredAtMs + this.#limits.tombstoneMs > clockMs) return
+      if (this.#oldest.expiredAtMs + this.#limits.tombstoneMs > clockMs) return
       this.#dropOldest()
     }
   }
@@ -87,6 +92,10 @@ export class Tombstones {
     for (const cursor = this.#byClient.cursor(); cursor.next(); ) bytes += bytesOf(cursor.value)
     assert(bytes === this.#bytes, 'the bytes of tombstones are counted wrongly')
     assert(bytes <= this.#limits.tombstoneBytesMax, 'tombstones take too many bytes')
+  }
+
+  get #oldest(): Tombstone {
+    return must(this.#byClient.get(this.#queue[this.#head] as ClientIndex), 'the queue names tombstones')
   }
 
   #dropOldest(): void {
