@@ -174,7 +174,7 @@ test.runIf(process.platform === 'linux')(
   },
 )
 
-test('a port in use is refused in one line, and the folder is free again, or gone if it was made for this', async () => {
+test('a port in use is refused in one line, and the folder is free again, or gone if it was made here', async () => {
   const servers = await freeServers(['a'])
   const existing = cleanup.folder()
   const dataDir = join(existing, 'made', 'data')
