@@ -253,8 +253,9 @@ export class ReplicaState {
   }
 
   /**
-   * Takes in what an installed snapshot covers. Entries behind it stay if the log agrees with it (Raft paper, section
-   * 7): they may have been acknowledged since the snapshot was sent.
+   * Takes in what an installed snapshot covers; the snapshot is durable, and so is everything up to its end. Entries
+   * behind it stay if the log agrees with it (Raft paper, section 7): they may have been acknowledged since the
+   * snapshot was sent.
    */
   installSnapshot(index: Index, term: Term, stampMs: number, members: Members): void {
     assert(index > this.#commit, 'a snapshot would undo what is committed')
@@ -262,6 +263,7 @@ export class ReplicaState {
       this.commitTo(index)
       this.compact(index)
     } else this.#replaceLog(index, term, stampMs, members)
+    this.durableIndex = Math.max(this.durableIndex, index)
     if (this.role.kind === 'candidate' && !this.canCampaign()) this.#giveUpCandidacy()
   }
 
@@ -314,8 +316,8 @@ export class ReplicaState {
   #replaceLog(index: Index, term: Term, stampMs: number, members: Members): void {
     this.log.reset(index, term, stampMs)
     this.stable.reset(index, term)
-    this.#appended = [{ ticket: this.stable.written, upTo: index }]
-    this.durableIndex = 0
+    this.#appended = []
+    this.durableIndex = index
     // What they vouch for is no entry of this log any more; the sender asks again behind the snapshot.
     this.#held = this.#held.filter(({ message }) => message.kind !== 'append-ack' || message.match === undefined)
     this.#commit = index
