@@ -231,4 +231,21 @@ describe('a leader', () => {
     group.campaign('c')
     expect(group.replica('c').view).toMatchObject({ role: 'leader', term: 4, commit: 6 })
   })
+
+  test('that an operator set up alone commits nothing before all that it began with is durable', () => {
+    const group = new Group(['a', 'b', 'c'])
+    group.elect('a')
+    const { disk, replica } = group.seat('a')
+    const { commit, last } = replica.view
+    disk.hold()
+    group.act('a', (leader, now) => leader.standAlone('a:1', new Uint8Array(3), 0, now))
+    for (let records = 0; records < 3; records++) {
+      disk.persist(1)
+      group.act('a', () => {})
+      expect([replica.commit, replica.isReady]).toEqual([commit, false])
+    }
+    disk.persist()
+    group.act('a', () => {})
+    expect([replica.commit, replica.isReady]).toEqual([last + 3, true])
+  })
 })
