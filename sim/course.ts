@@ -1,3 +1,5 @@
+import { stateLimits } from '../core/state/limits.ts'
+import { checkAtomicity } from './checkers/atomicity.ts'
 import { checkDurability } from './checkers/durability.ts'
 import { checkExactlyOnce } from './checkers/exactly-once.ts'
 import { Findings } from './checkers/findings.ts'
@@ -55,6 +57,10 @@ export class Course {
     if (this.#world.scenario.ends === 'majority-lost') this.#stayDown()
     else this.#converge()
     this.#check()
+  }
+
+  get #limits() {
+    return { ...stateLimits, ...this.#world.scenario.state }
   }
 
   /** What can be said of a run that was not finished: nothing of what servers hold, nor of operations that go on. */
@@ -142,15 +148,17 @@ export class Course {
     const isWhole = scenario.ends !== 'majority-lost'
     const finalStates = isWhole ? up.map(finalStateOf) : []
     const results = this.#clientChecks(finalStates)
-    if (isWhole) results.push(checkDurability({ history, log, finalStates }))
+    if (isWhole) results.push(checkDurability({ history, log, finalStates, limits: this.#limits }))
     for (const { name, server } of up) if (server !== undefined) this.#restoration.compare(name, server.core.state)
     this.checks = [...results, this.#restoration.result(), this.#liveness.result()]
   }
 
   #clientChecks(finalStates: readonly ReturnType<typeof finalStateOf>[]): CheckResult[] {
     const { history, witness } = this.#world
+    const limits = this.#limits
     const results: CheckResult[] = [
-      checkLinearizableByLog({ log: witness.log, history }),
+      checkLinearizableByLog({ log: witness.log, history, limits }),
+      checkAtomicity({ history, log: witness.log, finalStates, limits }),
       checkSessionGuarantees(history),
       checkPhantomValues(history),
       checkExactlyOnce({ history, applied: witness.applied, finalStates }),

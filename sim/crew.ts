@@ -1,8 +1,10 @@
 import { must } from '../core/lib/assert.ts'
+import { decodeGraph } from '../core/wire/graph-codec.ts'
 import type { ClientNews, ClientProcess } from './client-process.ts'
-import type { Action, Ending, History } from './history.ts'
+import { type Action, changes, type Ending, type History } from './history.ts'
 import type { Dice } from './prng.ts'
-import { observationOf, requestOf, type Workload } from './workload.ts'
+import { requestOf } from './request-of.ts'
+import { observationOf, type Workload } from './workload.ts'
 
 interface Worker {
   readonly number: number
@@ -16,6 +18,7 @@ interface Worker {
 
 export interface CrewWorld {
   readonly nowUs: () => number
+  readonly count: (what: string) => void
   readonly workLater: (worker: number, delayUs: number) => void
 }
 
@@ -88,7 +91,7 @@ export class Crew {
       this.#later(worker)
       return
     }
-    const action = this.#workload.next(number, worker.onlyReads)
+    const action = this.#bound(worker, this.#workload.next(number, worker.onlyReads))
     const session = must(this.#sessions.get(worker.client), 'a client has its session')
     const operation = this.#history.invoke(number, session, action, this.#world.nowUs())
     worker.operation = operation
@@ -97,7 +100,10 @@ export class Crew {
     const call = this.#callOf(operation, number)
     const timeoutMs = this.#patience.chance(1, 10) ? this.#patience.intInclusive(10, 600) : callTimeoutMs
     if ('query' in request) worker.client.input({ kind: 'query', call, query: request.query, timeoutMs })
-    else worker.client.input({ kind: 'submit', call, transaction: request.transaction, timeoutMs })
+    else {
+      const transaction = { ...request.transaction, after: this.#callsBefore(action) }
+      worker.client.input({ kind: 'submit', call, transaction, timeoutMs })
+    }
   }
 
   hear(news: ClientNews): void {
@@ -134,6 +140,25 @@ export class Crew {
     this.#sessions.set(client, this.#nextSession++)
   }
 
+  /** Some changes build on one that the same client has under way. */
+  #bound(worker: Worker, action: Action): Action {
+    if (!('birth' in action) || !this.#dice.chance(1, 6)) return action
+    const others = this.#workers.filter(
+      (other) => other.client === worker.client && other.action !== undefined && changes(other.action),
+    )
+    return others.length === 0 ? action : { ...action, after: this.#dice.pick(others).operation }
+  }
+
+  #callsBefore(action: Action): readonly number[] {
+    const id = action.f !== 'list' && 'after' in action ? action.after : undefined
+    if (id === undefined) return []
+    const { number } = must(
+      this.#workers.find(({ operation }) => operation === id),
+      'it is under way',
+    )
+    return [this.#callOf(id, number)]
+  }
+
   /** Calls carry the worker, so that the answer finds it. */
   #callOf(operation: number, worker: number): number {
     return operation * 1024 + worker
@@ -143,8 +168,17 @@ export class Crew {
     const { outcome, index, call } = news
     const { client } = must(this.#workers[call % 1024], 'a result for an employed worker')
     this.#resolved.set(client, this.resolvedFor(client) + 1)
-    if (outcome.kind === 'executed') this.#end(call, { type: 'ok', observed: { kind: 'executed', index } })
-    else this.#end(call, { type: 'fail', code: outcome.kind === 'cancelled' ? 'CANCELLED' : outcome.code, index })
+    if (outcome.kind === 'executed') {
+      const [result] = outcome.results
+      const sum = result === undefined ? undefined : decodeGraph(result).root
+      const isSum = typeof sum === 'number' || sum === undefined
+      this.#end(
+        call,
+        isSum
+          ? { type: 'ok', observed: { kind: 'executed', index, ...(sum === undefined ? {} : { sum }) } }
+          : { type: 'info', reason: 'a result that no operation of the workload has' },
+      )
+    } else this.#end(call, { type: 'fail', code: outcome.kind === 'cancelled' ? 'CANCELLED' : outcome.code, index })
   }
 
   #end(call: number, ending: Ending): void {
@@ -158,6 +192,8 @@ export class Crew {
     const operation = must(worker.operation, 'an operation under way')
     this.#history.end(operation, this.#world.nowUs(), ending)
     if (ending.type === 'ok') this.acknowledged++
+    if (ending.type === 'ok' && worker.action !== undefined) this.#world.count(`done-${worker.action.f}`)
+    if (ending.type === 'fail') this.#world.count(`answer-${ending.code}`)
     if (worker.action !== undefined) this.#workload.note(worker.action, ending)
     worker.operation = undefined
     worker.action = undefined

@@ -3,30 +3,62 @@ import type { RefusalCode } from '../core/refusal.ts'
 import type { Index } from '../core/wire/ids.ts'
 import type { WorkDocument } from './work-document.ts'
 
+/** What a change of one document is bound to besides its name. */
+interface Bound {
+  readonly space: string
+  readonly key: string
+  /** The birth that the document must have; undefined: whichever is there. */
+  readonly birth?: Index | undefined
+  /** The operation of the same client, unresolved when this one was invoked, that must have been executed. */
+  readonly after?: number | undefined
+}
+
+/** An account as the one who moves money has seen it. */
+export interface SeenAccount {
+  readonly key: string
+  readonly version: Index
+  readonly n: number
+}
+
+/** What an account is to hold. */
+export interface Balance {
+  readonly key: string
+  readonly n: number
+}
+
 /** What a simulated client asks for. Tags (`by`) and elements are unique in a run. */
 export type Action =
   | { readonly f: 'read'; readonly space: string; readonly key: string }
   | { readonly f: 'list'; readonly space: string; readonly after: string | undefined; readonly limit: number }
   | { readonly f: 'create'; readonly space: string; readonly key: string; readonly value: WorkDocument }
-  | { readonly f: 'write'; readonly space: string; readonly key: string; readonly n: number; readonly by: string }
+  | (Bound & { readonly f: 'write'; readonly n: number; readonly by: string })
   /** A write that is refused `CONFLICT` unless the document still has this version. */
-  | {
-      readonly f: 'cas'
-      readonly space: string
-      readonly key: string
-      readonly version: Index
-      readonly n: number
-      readonly by: string
-    }
-  | { readonly f: 'append'; readonly space: string; readonly key: string; readonly element: string }
+  | (Bound & { readonly f: 'cas'; readonly version: Index; readonly n: number; readonly by: string })
+  | (Bound & { readonly f: 'append'; readonly element: string })
+  /** Adds to the number; its result is the sum. */
+  | (Bound & { readonly f: 'increment'; readonly amount: number; readonly by: string })
   /**
    * A tag is set before the document goes, in the same transaction; without one the log alone can't tell whose delete
    * it was.
    */
-  | { readonly f: 'delete'; readonly space: string; readonly key: string; readonly by: string | undefined }
+  | (Bound & { readonly f: 'delete'; readonly by: string | undefined })
+  /** Creates all accounts at once. */
+  | { readonly f: 'open'; readonly space: string; readonly balances: readonly Balance[]; readonly by: string }
+  /**
+   * Moves money between accounts; refused `CONFLICT` unless all that were seen are as they were. One that has seen them
+   * all is a count of all balances at one moment.
+   */
+  | {
+      readonly f: 'transfer'
+      readonly space: string
+      readonly seen: readonly SeenAccount[]
+      readonly moves: readonly Balance[]
+      readonly by: string
+    }
 
 export type Observation =
-  | { readonly kind: 'executed'; readonly index: Index }
+  /** `sum`: the result of an increment. */
+  | { readonly kind: 'executed'; readonly index: Index; readonly sum?: number | undefined }
   | { readonly kind: 'absent'; readonly index: Index }
   | {
       readonly kind: 'document'
@@ -127,11 +159,14 @@ export class History {
   }
 }
 
+/** A value is told up to here; some are large. */
+const describedMax = 300
+
 /** One operation in words, for a report. */
 export function describeOperation(operation: Operation): string {
   const { f, space } = operation.action
   const key = 'key' in operation.action ? `/${operation.action.key}` : ''
-  const what = JSON.stringify(invokedValue(operation.action) ?? null)
+  const what = JSON.stringify(invokedValue(operation.action) ?? null).slice(0, describedMax)
   const until = operation.endedUs === undefined ? 'never ended' : `${operation.endedUs}`
   const { id, process, invokedUs } = operation
   return `operation ${id} (${f} ${space}${key} ${what}, process ${process}, ${invokedUs} to ${until} us)`
@@ -146,7 +181,10 @@ export function tagOf(action: Action): string | undefined {
       return action.element
     case 'write':
     case 'cas':
+    case 'increment':
     case 'delete':
+    case 'open':
+    case 'transfer':
       return action.by
     case 'read':
     case 'list':
@@ -157,6 +195,17 @@ export function tagOf(action: Action): string | undefined {
 /** A document's name as one text. */
 export function placeOf({ space, key }: { readonly space: string; readonly key: string }): string {
   return JSON.stringify([space, key])
+}
+
+/** The documents that the action changes, or the one that it reads. */
+export function placesOf(action: Action): readonly string[] {
+  if ('key' in action) return [placeOf(action)]
+  return keysChanged(action).map((key) => placeOf({ space: action.space, key }))
+}
+
+function keysChanged(action: Action): readonly string[] {
+  if (action.f === 'open') return action.balances.map(({ key }) => key)
+  return action.f === 'transfer' ? action.moves.map(({ key }) => key) : []
 }
 
 /** Whether the action changes anything when it is executed. */
@@ -190,8 +239,14 @@ function invokedValue(action: Action): unknown {
       return [action.version, { n: action.n, by: action.by }]
     case 'append':
       return action.element
+    case 'increment':
+      return { add: action.amount, by: action.by }
     case 'delete':
       return action.by
+    case 'open':
+      return { balances: action.balances, by: action.by }
+    case 'transfer':
+      return { seen: action.seen, moves: action.moves, by: action.by }
     case 'list':
       return { after: action.after ?? null, limit: action.limit }
     case 'read':
@@ -209,7 +264,7 @@ function endedValue({ action, ending }: Operation): unknown {
     case 'absent':
       return undefined
     case 'executed':
-      return invokedValue(action)
+      return ending.observed.sum ?? invokedValue(action)
   }
 }
 

@@ -1,11 +1,10 @@
 import { must } from '../core/lib/assert.ts'
 import { bytesEqual } from '../core/lib/bytes.ts'
 import { ReplicatedState } from '../core/state/replicated-state.ts'
-import type { Answer } from '../core/wire/command.ts'
+import type { Answer, DocumentKey } from '../core/wire/command.ts'
 import { Findings } from './checkers/findings.ts'
 import type { CheckResult } from './checkers/types.ts'
-import { keysOf } from './holdings.ts'
-import { workSpace } from './workload.ts'
+import { namesOf } from './holdings.ts'
 
 /** One snapshot in so many is restored on the spot: the state is small, but snapshots are taken all the time. */
 const sampleEvery = 8
@@ -30,9 +29,9 @@ export class Restoration {
     const restored = restorer.finish()
     findings.expect(restored.digest() === state.digest(), () => `${name} restores to another state`)
     findings.expect(state.recomputeDigest() === state.digest(), () => `${name} keeps a wrong digest`)
-    for (const key of keysOf(state)) {
-      const same = isSame(documentAt(restored, key), documentAt(state, key))
-      findings.expect(same, () => `${name} restores ${workSpace}/${key} to another document`)
+    for (const at of namesOf(state)) {
+      const same = isSame(documentAt(restored, at), documentAt(state, at))
+      findings.expect(same, () => `${name} restores ${at.space}/${at.key} to another document`)
     }
   }
 
@@ -41,8 +40,8 @@ export class Restoration {
   }
 }
 
-function documentAt(state: ReplicatedState, key: string): Answer {
-  return state.answer({ kind: 'get', space: workSpace, key })
+function documentAt(state: ReplicatedState, at: DocumentKey): Answer {
+  return state.answer({ kind: 'get', ...at })
 }
 
 /** Byte by byte: a document and its restored copy are to have the same deltas, too. */

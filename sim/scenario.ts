@@ -1,4 +1,5 @@
 import type { ServerLimits, ServerTiming } from '../core/server/options.ts'
+import type { StateLimits } from '../core/state/limits.ts'
 import type { SimDiskSettings } from './disk.ts'
 import type { PathSettings } from './path.ts'
 
@@ -97,6 +98,10 @@ export interface Scenario {
   readonly clockRatesPpm: readonly number[]
   readonly timing: Partial<ServerTiming>
   readonly limits: Partial<ServerLimits>
+  /** Bounds of what the servers keep, the same on all. */
+  readonly state?: Partial<StateLimits> | undefined
+  /** Now and then a document of up to so many bytes is created; never when it is left out. */
+  readonly largeBytesMax?: number | undefined
   readonly faults: readonly Fault[]
   /**
    * What is expected of the end: that the world converges; that a lost majority is noticed and stays down; or that it

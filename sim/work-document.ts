@@ -17,6 +17,7 @@ export interface WorkDocument {
 /** One step of a delta, in the workload's terms. */
 export type WorkChange =
   | { readonly kind: 'set-n'; readonly n: number }
+  | { readonly kind: 'add-n'; readonly amount: number }
   | { readonly kind: 'set-by'; readonly by: string }
   | { readonly kind: 'append'; readonly elements: readonly string[] }
 
@@ -42,6 +43,13 @@ export function encodeSet(n: number, by: string): Uint8Array {
   const target = { node: 'root', path: [] } as const
   const setN = { ...target, kind: 'set', name: 'n', value: n } as const
   return encodeDelta({ nodes: [], operations: [setN, { ...target, kind: 'set', name: 'by', value: by }] })
+}
+
+/** A delta that adds to the number, with the sum as its result, and sets the tag. */
+export function encodeIncrement(amount: number, by: string): Uint8Array {
+  const target = { node: 'root', path: [] } as const
+  const add = { ...target, kind: 'increment', key: 'n', amount } as const
+  return encodeDelta({ nodes: [], operations: [add, { ...target, kind: 'set', name: 'by', value: by }] })
 }
 
 /** A delta that appends one element to the list. */
@@ -90,6 +98,10 @@ function workChangeOf(operation: Operation): WorkChange | undefined {
   if (operation.kind === 'set' && atRoot && operation.path.length === 0) {
     if (operation.name === 'n' && typeof operation.value === 'number') return { kind: 'set-n', n: operation.value }
     if (operation.name === 'by' && typeof operation.value === 'string') return { kind: 'set-by', by: operation.value }
+  }
+  if (operation.kind === 'increment' && atRoot && operation.path.length === 0) {
+    const { key, amount } = operation
+    return key === 'n' && typeof amount === 'number' ? { kind: 'add-n', amount } : undefined
   }
   if (operation.kind !== 'append') return undefined
   const fromRoot = atRoot && operation.path.length === 1 && operation.path[0] === 'list'

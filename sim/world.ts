@@ -107,12 +107,13 @@ export class World {
     this.clients = this.#makeClients(dice)
     const crewWorld = {
       nowUs,
+      count: (what: string) => this.count(what),
       workLater: (worker: number, delayUs: number) => this.#schedule(delayUs, { kind: 'work', worker }),
     }
     this.crew = new Crew(
       crewWorld,
       this.history,
-      new Workload(dice.fork('workload'), scenario.keys),
+      new Workload(dice.fork('workload'), scenario.keys, scenario.largeBytesMax),
       dice.fork('crew'),
       scenario.thinkUs,
     )
@@ -193,7 +194,7 @@ export class World {
         durability: scenario.durability,
         timing: { ...defaultTiming, ...scenario.timing },
         limits: { ...defaultLimits, ...scenario.limits },
-        state: { deltasMax: 3, deltaBytesMin: 64, chunkEntriesMax: 3 },
+        state: { deltasMax: 3, deltaBytesMin: 64, chunkEntriesMax: 3, ...scenario.state },
       }
       const own = dice.fork(`server ${name}`)
       const disk = new SimDisk(own.fork('disk'), scenario.disk)
@@ -271,6 +272,7 @@ export class World {
         if (news.kind !== 'event') this.crew.hear(news)
         else {
           this.count(`client-${news.event.kind}`)
+          if (news.event.kind === 'refused') this.count(`refused-${news.event.code}`)
           if (news.event.kind === 'attached' && news.event.resent > 0) this.count('client-resent', news.event.resent)
           if (news.event.kind === 'expired' || news.event.kind === 'other-history')
             this.tell(client.name, news.event.kind)

@@ -1,7 +1,7 @@
-import { changes, describeOperation, type History, placeOf } from '../history.ts'
+import { changes, describeOperation, type History, placeOf, placesOf } from '../history.ts'
 import { sameWorkDocument } from '../work-document.ts'
 import { Findings } from './findings.ts'
-import { Model, type ModelDocument } from './model.ts'
+import { Model, type ModelDocument, type ModelLimits } from './model.ts'
 import type { CheckResult, CommittedEntry, FinalState, HeldDocument } from './types.ts'
 
 /**
@@ -12,10 +12,11 @@ export function checkDurability(input: {
   readonly history: History
   readonly log: readonly CommittedEntry[]
   readonly finalStates: readonly FinalState[]
+  readonly limits?: ModelLimits | undefined
 }): CheckResult {
   const findings = new Findings('durability')
-  const newest = checkAcknowledged(findings, input.history, input.log)
-  const model = new Model()
+  const newest = checkAcknowledged(findings, input.history, input.log, new Model(input.limits))
+  const model = new Model(input.limits)
   for (const state of [...input.finalStates].sort((a, b) => a.appliedIndex - b.appliedIndex)) {
     findings.expect(
       state.appliedIndex >= newest && state.appliedIndex <= input.log.length,
@@ -29,8 +30,7 @@ export function checkDurability(input: {
 }
 
 /** Compares acknowledged changes with the log; returns the highest index acknowledged. */
-function checkAcknowledged(findings: Findings, history: History, log: readonly CommittedEntry[]): number {
-  const model = new Model()
+function checkAcknowledged(findings: Findings, history: History, log: readonly CommittedEntry[], model: Model): number {
   const executed = new Map<number, ReadonlySet<string>>()
   for (const entry of log) {
     const effect = model.apply(entry)
@@ -42,9 +42,9 @@ function checkAcknowledged(findings: Findings, history: History, log: readonly C
     const { action, ending } = operation
     if (ending?.type !== 'ok') continue
     newest = Math.max(newest, ending.observed.index)
-    if (!changes(action) || !('key' in action)) continue
+    if (!changes(action)) continue
     const { index } = ending.observed
-    const kept = executed.get(index)?.has(placeOf(action)) === true
+    const kept = placesOf(action).every((place) => executed.get(index)?.has(place) === true)
     findings.expect(kept, () => `${describeOperation(operation)} is gone from entry ${index}`)
   }
   return newest

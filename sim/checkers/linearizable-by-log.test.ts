@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ClientIndex } from '../../core/wire/ids.ts'
+import type { Action } from '../history.ts'
 import { checkLinearizableByLog } from './linearizable-by-log.ts'
 import {
   absent,
@@ -214,23 +215,36 @@ describe('a broken history', () => {
       },
     })
     story.tell(0, remove('k'), { type: 'fail', code: 'NOT_AFTER', index })
-    const torn = story.commit({
-      kind: 'request',
-      client: 1 as ClientIndex,
-      number: 4,
-      ackedBelow: 1,
-      body: {
-        kind: 'transaction',
-        after: [2],
-        reads: [],
-        writes: [
-          { kind: 'delete', space, key: 'k', birth: 2 },
-          { kind: 'delete', space, key: 'k', birth: 2 },
-        ],
-      },
-    })
-    story.tell(0, remove('k'), { type: 'fail', code: 'GONE', index: torn })
+    const opening: Action = { f: 'open', space, by: 'o', balances: ['j', 'k'].map((key) => ({ key, n: 1 })) }
+    const torn = story.request(1, opening, 4)
+    story.tell(0, opening, { type: 'fail', code: 'EXISTS', index: torn })
+    story.tell(1, read('j'), absent(5))
     story.tell(1, read('k'), saw(5, 2, 3, value(5, 'w1', 'x')))
     expect(violations(story)).toEqual([])
+  })
+  it('shows an increment with another result than the log gives', () => {
+    const told = (sum: number) => {
+      const story = begun()
+      const adding: Action = { f: 'increment', space, key: 'k', amount: 3, by: 'i' }
+      story.tell(0, adding, { kind: 'executed', index: story.request(1, adding), sum })
+      return violations(story)
+    }
+    expect(told(8)).toEqual([])
+    expect(told(9)).toEqual([expect.stringMatching(/was told executed with 9 at 4; .* makes it executed with 8/)])
+  })
+
+  it('shows a request that was executed without the one it builds on', () => {
+    const story = begun()
+    story.tell(2, append('k', 'lost'), { type: 'info', reason: 'timeout' })
+    const building: Action = { f: 'append', space, key: 'k', element: 'y', after: story.history.operations.length - 1 }
+    story.change(0, 1, building)
+    expect(violations(story)).toEqual([expect.stringMatching(/executed at 4, without operation \d+ before it/)])
+  })
+
+  it('shows a change of another birth than its client named', () => {
+    const story = begun()
+    const index = story.request(1, append('k', 'y'))
+    story.tell(0, { f: 'append', space, key: 'k', birth: 1, element: 'y' }, executed(index))
+    expect(violations(story)).toEqual([expect.stringMatching(/makes it absent/)])
   })
 })

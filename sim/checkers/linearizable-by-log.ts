@@ -2,9 +2,10 @@ import { must } from '../../core/lib/assert.ts'
 import type { Write } from '../../core/wire/command.ts'
 import type { Index } from '../../core/wire/ids.ts'
 import { changes, describeOperation, type History, type Observation, type Operation, tagOf } from '../history.ts'
+import { isRequestOf } from '../request-of.ts'
 import { decodeWorkChanges, decodeWorkDocument, sameTexts, sameWorkDocument } from '../work-document.ts'
 import { Findings } from './findings.ts'
-import { Model, type ModelEffect } from './model.ts'
+import { Model, type ModelEffect, type ModelLimits } from './model.ts'
 import type { CheckResult, CommittedEntry } from './types.ts'
 
 /** A request of the log at the index where it counted. */
@@ -26,8 +27,9 @@ interface Placed {
 export function checkLinearizableByLog(input: {
   readonly log: readonly CommittedEntry[]
   readonly history: History
+  readonly limits?: ModelLimits | undefined
 }): CheckResult {
-  return new Witness(input.log, input.history).check()
+  return new Witness(input.log, input.history, new Model(input.limits)).check()
 }
 
 class Witness {
@@ -37,10 +39,12 @@ class Witness {
   readonly #byTag = new Map<string, Placement[]>()
   readonly #byIndex = new Map<Index, Placement>()
   readonly #placed: Placed[] = []
+  readonly #model: Model
 
-  constructor(log: readonly CommittedEntry[], history: History) {
+  constructor(log: readonly CommittedEntry[], history: History, model: Model) {
     this.#log = log
     this.#history = history
+    this.#model = model
   }
 
   check(): CheckResult {
@@ -57,7 +61,7 @@ class Witness {
   /** Applies the log to the model and compares every read with the state at its index. */
   #replay(): void {
     const reads = this.#readsByIndex()
-    const model = new Model()
+    const model = this.#model
     for (const read of reads.get(0) ?? []) this.#compareRead(read, model)
     for (const entry of this.#log) {
       const effect = model.apply(entry)
@@ -120,14 +124,37 @@ class Witness {
       () => `${describeOperation(operation)} was executed at ${executed.map((placement) => placement.index)}`,
     )
     const [only] = executed
-    if (ending?.type === 'ok') this.#placeObserved(operation, ending.observed.index, 'executed')
-    else if (ending?.type === 'fail') {
+    if (only !== undefined) this.#comesAfter(operation, only)
+    if (ending?.type === 'ok') {
+      const { observed } = ending
+      this.#placeObserved(
+        operation,
+        observed.index,
+        observed.kind === 'executed' ? executedText(observed.sum) : observed.kind,
+      )
+    } else if (ending?.type === 'fail') {
       this.#findings.expect(
         only === undefined,
         () => `${describeOperation(operation)} failed with ${ending.code} and was executed at ${only?.index}`,
       )
       if (ending.index !== undefined) this.#placeObserved(operation, ending.index, ending.code)
     } else if (only !== undefined) this.#placed.push({ operation, index: only.index })
+  }
+
+  /** What it builds on was executed before it. */
+  #comesAfter(operation: Operation, placement: Placement): void {
+    const { action } = operation
+    const id = action.f !== 'list' && 'after' in action ? action.after : undefined
+    if (id === undefined) return
+    const earlier = must(this.#history.operations[id], 'an operation that was invoked')
+    const tag = tagOf(earlier.action)
+    const indexes = (tag === undefined ? [] : (this.#byTag.get(tag) ?? []))
+      .filter(({ outcome }) => outcome.kind === 'executed')
+      .map(({ index }) => index)
+    this.#findings.expect(
+      indexes.some((index) => index < placement.index),
+      () => `${describeOperation(operation)} was executed at ${placement.index}, without operation ${id} before it`,
+    )
   }
 
   /** The client was told that its operation came to `what` at `index`: the log must say the same. */
@@ -203,13 +230,7 @@ function sameAnswer(a: Observation, b: Observation): boolean {
 
 /** Whether the request is the one that the operation asks for. */
 function isOf({ body }: Placement, { action }: Operation): boolean {
-  if (body.kind === 'cancel' || !('key' in action)) return false
-  if (action.f === 'cas' && !body.reads.some((read) => read.key === action.key && read.version === action.version))
-    return false
-  const write = body.writes.at(-1)
-  const kind = action.f === 'create' || action.f === 'delete' ? action.f : 'change'
-  if (write === undefined || write.kind !== kind) return false
-  return write.space === action.space && write.key === action.key && transactionTag(body.writes) === tagOf(action)
+  return body.kind === 'transaction' && isRequestOf(body, action)
 }
 
 function placementTag({ body }: Placement): string | undefined {
@@ -240,7 +261,11 @@ function outcomeText(placement: Placement, operation: Operation): string {
   const { outcome } = placement
   if (outcome.kind === 'cancelled') return 'CANCELLED'
   if (!isOf(placement, operation)) return 'absent'
-  return outcome.kind === 'executed' ? 'executed' : outcome.code
+  return outcome.kind === 'executed' ? executedText(outcome.sum) : outcome.code
+}
+
+function executedText(sum: number | undefined): string {
+  return sum === undefined ? 'executed' : `executed with ${sum}`
 }
 
 /** At one index the entry's own operation comes first, then reads in order of invocation. */

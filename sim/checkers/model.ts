@@ -1,10 +1,11 @@
 import { assert, unreachable } from '../../core/lib/assert.ts'
 import { hex } from '../../core/lib/bytes.ts'
 import type { RefusalCode } from '../../core/refusal.ts'
+import { stateLimits } from '../../core/state/limits.ts'
 import type { Command, ReadVersion, Transaction, Write } from '../../core/wire/command.ts'
 import { decodeCommand } from '../../core/wire/command-codec.ts'
 import type { Index } from '../../core/wire/ids.ts'
-import { decodeWorkChanges, decodeWorkDocument, type WorkDocument } from '../work-document.ts'
+import { decodeWorkChanges, decodeWorkDocument, encodeWorkDocument, type WorkDocument } from '../work-document.ts'
 import type { CommittedEntry } from './types.ts'
 
 export interface ModelDocument {
@@ -16,7 +17,8 @@ export interface ModelDocument {
 }
 
 export type ModelOutcome =
-  | { readonly kind: 'executed' }
+  /** `sum`: the result of the increment that is all the request does. */
+  | { readonly kind: 'executed'; readonly sum: number | undefined }
   | { readonly kind: 'refused'; readonly code: RefusalCode }
   | { readonly kind: 'cancelled' }
 
@@ -45,21 +47,29 @@ interface ModelClient {
 type Request = Extract<Command, { kind: 'request' }>
 type Overlay = Map<string, ModelDocument | undefined>
 
-/** As many clients as a group registers. */
-const clientsMax = 10_000
+/** The bounds of a group that decide what becomes of a request. */
+export interface ModelLimits {
+  readonly clientsMax: number
+  readonly documentBytesMax: number
+}
 
 /**
  * What the group must hold after each entry: plain documents, the rule of once-only requests, and nothing else. Written
  * from the design, not from the servers' code, so that the two can disagree.
- * Not here: size limits and results of operations, which no workload uses.
+ * Not here: limits that no workload reaches.
  */
 export class Model {
   readonly #documents = new Map<string, ModelDocument>()
   readonly #spaces = new Map<string, { version: Index; readonly keys: Set<string> }>()
   readonly #clients = new Map<number, ModelClient>()
   readonly #byNonce = new Map<string, number>()
+  readonly #limits: ModelLimits
   #index: Index = 0
   #history = ''
+
+  constructor(limits: ModelLimits = stateLimits) {
+    this.#limits = limits
+  }
 
   /** The newest entry that was applied. */
   get index(): Index {
@@ -121,7 +131,7 @@ export class Model {
   #register(nonce: string): void {
     const known = this.#clients.get(this.#byNonce.get(nonce) ?? 0)
     if (known !== undefined) known.touch++
-    else if (this.#clients.size < clientsMax) {
+    else if (this.#clients.size < this.#limits.clientsMax) {
       this.#clients.set(this.#index, { nonce, executed: new Set(), last: 0, touch: 0 })
       this.#byNonce.set(nonce, this.#index)
     }
@@ -154,11 +164,12 @@ export class Model {
     const overlay: Overlay = new Map()
     for (const write of writes) {
       const refusal = this.#write(write, overlay)
-      if (refusal === 'GONE' || refusal === 'EXISTS') return { kind: 'refused', code: refusal }
+      if (refusal === 'GONE' || refusal === 'EXISTS' || refusal === 'TOO_LARGE')
+        return { kind: 'refused', code: refusal }
       if (refusal !== undefined) return refusal
     }
     for (const [name, document] of overlay) this.#put(name, document)
-    return { kind: 'executed' }
+    return { kind: 'executed', sum: sumOf(writes, overlay) }
   }
 
   #versionOf({ space, key }: ReadVersion): Index {
@@ -173,6 +184,7 @@ export class Model {
       if (before !== undefined) return 'EXISTS'
       const value = decodeWorkDocument(write.value)
       if (value === undefined) return 'it creates a document that is none of the workload'
+      if (write.value.length > this.#limits.documentBytesMax) return 'TOO_LARGE'
       overlay.set(name, { space, key, birth: this.#index, version: this.#index, value })
       return undefined
     }
@@ -183,6 +195,7 @@ export class Model {
     }
     const value = changed(before.value, write.delta)
     if (value === undefined) return 'it changes a document in a way that is none of the workload'
+    if (encodeWorkDocument(value).length > this.#limits.documentBytesMax) return 'TOO_LARGE'
     overlay.set(name, { ...before, version: this.#index, value })
     return undefined
   }
@@ -212,12 +225,23 @@ function nameOf(space: string, key: string): string {
   return `${space.length}/${space}/${key}`
 }
 
+/** What the transaction's increment came to, if it has one. */
+function sumOf(writes: readonly Write[], overlay: Overlay): number | undefined {
+  for (const write of writes) {
+    const steps = write.kind === 'change' ? decodeWorkChanges(write.delta) : undefined
+    if (steps?.some(({ kind }) => kind === 'add-n') === true)
+      return overlay.get(nameOf(write.space, write.key))?.value.n
+  }
+  return undefined
+}
+
 function changed(before: WorkDocument, delta: Uint8Array): WorkDocument | undefined {
   const steps = decodeWorkChanges(delta)
   if (steps === undefined) return undefined
   let value = before
   for (const step of steps) {
     if (step.kind === 'set-n') value = { ...value, n: step.n }
+    else if (step.kind === 'add-n') value = { ...value, n: value.n + step.amount }
     else if (step.kind === 'set-by') value = { ...value, by: step.by }
     else value = { ...value, list: [...value.list, ...step.elements] }
   }

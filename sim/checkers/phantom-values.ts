@@ -1,10 +1,9 @@
-import { describeOperation, type History, type Operation, placeOf, tagOf } from '../history.ts'
+import { type Action, describeOperation, type History, type Operation, placeOf, placesOf, tagOf } from '../history.ts'
 import { Findings } from './findings.ts'
 import type { CheckResult } from './types.ts'
 
-/** The document for which a tag or element was made, when, and the number that goes with a tag. */
+/** When a tag or element was made for a document, and the number that goes with a tag there. */
 interface Origin {
-  readonly place: string
   readonly n: number | undefined
   readonly invokedUs: number
 }
@@ -21,12 +20,13 @@ export function checkPhantomValues(history: History): CheckResult {
     const { ending } = operation
     if (ending?.type !== 'ok' || ending.observed.kind !== 'document') continue
     const { n, by, list } = ending.observed.value
+    const place = placesOf(operation.action)[0] ?? ''
     for (const text of [by, ...list])
       findings.expect(
-        isVisible(origins.get(text), operation),
+        isVisible(origins.get(place + text), operation),
         () => `${describeOperation(operation)} read ${text}, which nobody had written there`,
       )
-    const written = origins.get(by)?.n
+    const written = origins.get(place + by)?.n
     findings.expect(
       written === undefined || Object.is(written, n),
       () => `${describeOperation(operation)} read ${n}, but ${by} wrote ${written}`,
@@ -39,21 +39,37 @@ export function checkPhantomValues(history: History): CheckResult {
   return findings.result()
 }
 
+/** By the document's name and the text. */
 function originsOf(history: History): Map<string, Origin> {
   const origins = new Map<string, Origin>()
-  for (const { action, invokedUs } of history.operations) {
+  for (const { action, ending, invokedUs } of history.operations) {
     const tag = tagOf(action)
-    if (tag === undefined || !('key' in action)) continue
-    const place = placeOf(action)
-    const n = action.f === 'create' ? action.value.n : action.f === 'write' || action.f === 'cas' ? action.n : undefined
-    origins.set(tag, { place, n, invokedUs })
+    if (tag === undefined) continue
+    const sum = ending?.type === 'ok' && ending.observed.kind === 'executed' ? ending.observed.sum : undefined
+    for (const place of placesOf(action)) origins.set(place + tag, { n: sum ?? numberAt(action, place), invokedUs })
     if (action.f === 'create')
-      for (const element of action.value.list) origins.set(element, { place, n: undefined, invokedUs })
+      for (const element of action.value.list) origins.set(placeOf(action) + element, { n: undefined, invokedUs })
   }
   return origins
 }
 
-function isVisible(origin: Origin | undefined, { action, endedUs }: Operation): boolean {
-  if (origin === undefined || endedUs === undefined || !('key' in action)) return false
-  return origin.place === placeOf(action) && origin.invokedUs <= endedUs
+/** The number that the action sets there, where it alone says which. */
+function numberAt(action: Action, place: string): number | undefined {
+  switch (action.f) {
+    case 'create':
+      return action.value.n
+    case 'write':
+    case 'cas':
+      return action.n
+    case 'open':
+      return action.balances.find(({ key }) => placeOf({ space: action.space, key }) === place)?.n
+    case 'transfer':
+      return action.moves.find(({ key }) => placeOf({ space: action.space, key }) === place)?.n
+    default:
+      return undefined
+  }
+}
+
+function isVisible(origin: Origin | undefined, { endedUs }: Operation): boolean {
+  return origin !== undefined && endedUs !== undefined && origin.invokedUs <= endedUs
 }

@@ -11,6 +11,8 @@ export interface KeyState {
    * Index of the change that made it; if nobody was told that index, minus one minus the operation's id; 0 when absent.
    */
   readonly version: number
+  /** Index of the change that created it, told or not as for the version. */
+  readonly birth: number
 }
 
 /** What one operation does to one document, judged by what its client saw. */
@@ -21,7 +23,7 @@ export class RegisterModel {
   readonly #told = new Set<Index>()
 
   constructor(operations: readonly Operation[]) {
-    this.initial = this.#state(undefined, 0)
+    this.initial = this.#state(undefined, 0, 0)
     for (const { action, ending } of operations)
       if (action.f !== 'read' && ending?.type === 'ok') this.#told.add(ending.observed.index)
   }
@@ -40,28 +42,38 @@ export class RegisterModel {
     return value !== undefined && sameWorkDocument(value, ending.observed.value)
   }
 
-  #isRefused({ value, version }: KeyState, { action }: Operation, code: string): boolean {
+  #isRefused({ value, version, birth }: KeyState, { action }: Operation, code: string): boolean {
     if (code === 'CONFLICT') return action.f === 'cas' && version !== action.version
-    return code === 'EXISTS' ? value !== undefined : value === undefined
+    if (code === 'EXISTS') return value !== undefined
+    const named = 'birth' in action ? action.birth : undefined
+    return value === undefined || (named !== undefined && birth !== named)
   }
 
-  #changed({ value, version }: KeyState, operation: Operation): KeyState | undefined {
+  #changed({ value, version, birth }: KeyState, operation: Operation): KeyState | undefined {
     const { action, ending, id } = operation
     const after = ending?.type === 'ok' ? ending.observed.index : -1 - id
-    if (action.f === 'create') return value === undefined ? this.#state(action.value, after) : undefined
+    if (action.f === 'create') return value === undefined ? this.#state(action.value, after, after) : undefined
     if (value === undefined) return undefined
+    if ('birth' in action && action.birth !== undefined && !this.#mayBe(birth, action.birth)) return undefined
     switch (action.f) {
       case 'write':
-        return this.#state({ ...value, n: action.n, by: action.by }, after)
+        return this.#state({ ...value, n: action.n, by: action.by }, after, birth)
       case 'cas':
         if (!this.#mayBe(version, action.version)) return undefined
-        return this.#state({ ...value, n: action.n, by: action.by }, after)
+        return this.#state({ ...value, n: action.n, by: action.by }, after, birth)
       case 'append':
-        return this.#state({ ...value, list: [...value.list, action.element] }, after)
+        return this.#state({ ...value, list: [...value.list, action.element] }, after, birth)
+      case 'increment': {
+        const n = value.n + action.amount
+        if (ending?.type === 'ok' && ending.observed.kind === 'executed' && ending.observed.sum !== n) return undefined
+        return this.#state({ ...value, n, by: action.by }, after, birth)
+      }
       case 'delete':
-        return this.#state(undefined, 0)
+        return this.#state(undefined, 0, 0)
       case 'read':
       case 'list':
+      case 'open':
+      case 'transfer':
         return undefined
       default:
         return unreachable(action)
@@ -73,11 +85,11 @@ export class RegisterModel {
     return version >= 0 ? version === expected : !this.#told.has(expected)
   }
 
-  #state(value: WorkDocument | undefined, version: number): KeyState {
-    const name = value === undefined ? '' : JSON.stringify([version, value.n, value.by, value.list])
+  #state(value: WorkDocument | undefined, version: number, birth: number): KeyState {
+    const name = value === undefined ? '' : JSON.stringify([version, birth, value.n, value.by, value.list])
     let state = this.#states.get(name)
     if (state === undefined) {
-      state = { id: this.#states.size, value, version }
+      state = { id: this.#states.size, value, version, birth }
       this.#states.set(name, state)
     }
     return state

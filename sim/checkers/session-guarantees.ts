@@ -1,5 +1,5 @@
 import type { Index } from '../../core/wire/ids.ts'
-import { changes, describeOperation, type History, type Observation, type Operation } from '../history.ts'
+import { changes, describeOperation, type History, type Observation, type Operation, placesOf } from '../history.ts'
 import { Findings } from './findings.ts'
 import type { CheckResult } from './types.ts'
 
@@ -52,7 +52,7 @@ export function checkSessionGuarantees(history: History): CheckResult {
 function conclude(findings: Findings, session: Session, floor: Floor, operation: Operation, bound: Bound): void {
   if (operation.ending?.type !== 'ok') return
   const { observed } = operation.ending
-  if (changes(operation.action)) concludeWrite(findings, session, floor, operation, observed.index, bound)
+  if (changes(operation.action)) concludeWrite(findings, session, operation, observed.index, bound)
   else {
     concludeRead(findings, floor, operation, versionSeen(observed), observed.index, bound)
   }
@@ -76,14 +76,7 @@ function concludeRead(
   floor.read = Math.max(floor.read, version)
 }
 
-function concludeWrite(
-  findings: Findings,
-  session: Session,
-  floor: Floor,
-  operation: Operation,
-  index: Index,
-  bound: Bound,
-): void {
+function concludeWrite(findings: Findings, session: Session, operation: Operation, index: Index, bound: Bound): void {
   findings.expect(
     index > bound.seen,
     () => `writes follow reads: ${describeOperation(operation)} is at ${index}, after ${bound.seen} was seen`,
@@ -94,10 +87,13 @@ function concludeWrite(
     () => `monotonic writes: ${describeOperation(operation)} is at ${index}, operation ${last?.id} at ${last?.index}`,
   )
   if (last === undefined || last.id < operation.id) session.lastWrite = { id: operation.id, index }
-  floor.written = Math.max(floor.written, index)
+  for (const place of placesOf(operation.action)) {
+    const floor = floorNamed(session, place)
+    floor.written = Math.max(floor.written, index)
+  }
   const { f, space } = operation.action
-  if (f !== 'create' && f !== 'delete') return
-  const listing = floorNamed(session, [space])
+  if (f !== 'create' && f !== 'delete' && f !== 'open') return
+  const listing = floorNamed(session, listingOf(space))
   listing.written = Math.max(listing.written, index)
 }
 
@@ -118,11 +114,14 @@ function sessionOf(sessions: Map<number, Session>, client: number): Session {
 }
 
 function floorOf(session: Session, { action }: Operation): Floor {
-  return floorNamed(session, 'key' in action ? [action.space, action.key] : [action.space])
+  return floorNamed(session, placesOf(action)[0] ?? listingOf(action.space))
 }
 
-function floorNamed(session: Session, path: readonly string[]): Floor {
-  const name = JSON.stringify(path)
+function listingOf(space: string): string {
+  return JSON.stringify([space])
+}
+
+function floorNamed(session: Session, name: string): Floor {
   let floor = session.floors.get(name)
   if (floor === undefined) {
     floor = { written: 0, read: 0 }

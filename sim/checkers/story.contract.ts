@@ -1,8 +1,10 @@
-import type { Command, Write } from '../../core/wire/command.ts'
+import { assert } from '../../core/lib/assert.ts'
+import type { Command } from '../../core/wire/command.ts'
 import { encodeCommand } from '../../core/wire/command-codec.ts'
 import type { ClientIndex, Index } from '../../core/wire/ids.ts'
 import { type Action, type Ending, History, type Observation } from '../history.ts'
-import { encodeAppend, encodeSet, encodeWorkDocument, type WorkDocument } from '../work-document.ts'
+import { requestOf } from '../request-of.ts'
+import type { WorkDocument } from '../work-document.ts'
 import type { CommittedEntry, FinalState, HeldDocument } from './types.ts'
 
 export const space = 's'
@@ -33,11 +35,16 @@ export class Story {
   }
 
   /** Appends the client's next request for this action; returns its index. `number` repeats an earlier request. */
-  request(client: Index, action: Action, number = (this.#numbers.get(client) ?? 0) + 1): Index {
+  request(
+    client: Index,
+    action: Action,
+    number = (this.#numbers.get(client) ?? 0) + 1,
+    after: readonly number[] = [],
+  ): Index {
     this.#numbers.set(client, Math.max(number, this.#numbers.get(client) ?? 0))
-    const version = action.f === 'cas' ? action.version : undefined
-    const reads = 'key' in action && version !== undefined ? [{ space: action.space, key: action.key, version }] : []
-    const body = { kind: 'transaction', after: [], reads, writes: writesOf(action) } as const
+    const asked = requestOf(action)
+    assert('transaction' in asked, 'a read leaves nothing in the log')
+    const body = { ...asked.transaction, after }
     return this.commit({ kind: 'request', client: client as ClientIndex, number, ackedBelow: 1, body })
   }
 
@@ -116,25 +123,4 @@ export function held(key: string, birth: Index, version: Index, document: WorkDo
 
 export function holds(server: string, appliedIndex: Index, ...documents: HeldDocument[]): FinalState {
   return { server, appliedIndex, documents }
-}
-
-function writesOf(action: Action): Write[] {
-  if (!('key' in action)) return []
-  const { key } = action
-  const change = (delta: Uint8Array): Write => ({ kind: 'change', space, key, birth: 0, delta })
-  switch (action.f) {
-    case 'create':
-      return [{ kind: 'create', space, key, value: encodeWorkDocument(action.value) }]
-    case 'write':
-    case 'cas':
-      return [change(encodeSet(action.n, action.by))]
-    case 'append':
-      return [change(encodeAppend(action.element))]
-    case 'delete': {
-      const tagged = action.by === undefined ? [] : [change(encodeSet(0, action.by))]
-      return [...tagged, { kind: 'delete', space, key, birth: 0 }]
-    }
-    case 'read':
-      return []
-  }
 }

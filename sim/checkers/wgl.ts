@@ -47,14 +47,40 @@ export function checkBySearch(input: {
 /** Operations that took part, by document, each list in order of invocation. */
 function byPlace(history: History): Map<string, Operation[]> {
   const places = new Map<string, Operation[]>()
-  for (const operation of history.operations) {
-    if (!('key' in operation.action) || !takesPart(operation)) continue
-    const place = placeOf(operation.action)
-    const others = places.get(place)
-    if (others === undefined) places.set(place, [operation])
-    else others.push(operation)
+  for (const whole of history.operations) {
+    if (!takesPart(whole)) continue
+    for (const operation of partsOf(whole)) {
+      if (!('key' in operation.action)) continue
+      const place = placeOf(operation.action)
+      const others = places.get(place)
+      if (others === undefined) places.set(place, [operation])
+      else others.push(operation)
+    }
   }
   return places
+}
+
+/**
+ * What an operation does to each document it changes, as if it were about that one alone: an order of the whole is one
+ * of each. One of several documents that was refused says of none of them that it was the reason.
+ */
+function partsOf(operation: Operation): readonly Operation[] {
+  const { action, ending } = operation
+  if (action.f !== 'open' && action.f !== 'transfer') return [operation]
+  if (ending?.type === 'fail') return []
+  const { space, by } = action
+  if (action.f === 'open')
+    return action.balances.map(({ key, n }) => ({
+      ...operation,
+      action: { f: 'create', space, key, value: { n, by, list: [] } },
+    }))
+  return action.moves.map(({ key, n }) => {
+    const { version } = must(
+      action.seen.find((account) => account.key === key),
+      'only what was seen is moved',
+    )
+    return { ...operation, action: { f: 'cas', space, key, version, n, by } }
+  })
 }
 
 /** What failed elsewhere than in the log says nothing about the document, nor does a read that was not answered. */

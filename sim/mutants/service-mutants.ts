@@ -57,6 +57,15 @@ export const serviceMutants: readonly Mutant[] = [
     scenarios: ['diverging-logs'],
   },
   {
+    name: 'transaction-torn',
+    row: undefined,
+    describe: 'Of the writes of a transaction only the first takes effect.',
+    file: 'core/state/transaction.ts',
+    find: 'for (const { name, before, after } of this.#pending ?? []) {',
+    replace: 'for (const { name, before, after } of (this.#pending ?? []).slice(0, 1)) {',
+    scenarios: ['leader-crash-under-load'],
+  },
+  {
     name: 'conflict-ignored',
     row: undefined,
     describe: 'A transaction is executed although what it read has changed.',
