@@ -47,6 +47,7 @@ export const everythingAtOnce: ScenarioPlan = {
       path: drawPath(dice),
       clockRatesPpm: Array.from({ length: servers }, () => drawClockRate(dice)),
       faults: drawBursts(dice, {
+        servers,
         kinds,
         fromMs: 1000,
         untilMs: durationMs - 1500,

@@ -20,7 +20,7 @@ import { lineOf, type RunLine } from './run-line.ts'
 import { Sweep } from './sweep.ts'
 import { sweepLines } from './sweep-report.ts'
 import { colorsFor, Progress } from './terminal.ts'
-import type { TraceStep } from './world.ts'
+import type { TraceStep } from './trace.ts'
 
 export interface CommandOptions {
   readonly registry: Registry

@@ -28,4 +28,5 @@ export {
   drawRate,
   smallLimits,
 } from './swarm.ts'
-export { type StoryLine, type TraceStep, World } from './world.ts'
+export type { TraceStep } from './trace.ts'
+export { type StoryLine, World } from './world.ts'

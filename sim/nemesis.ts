@@ -163,7 +163,7 @@ export class Nemesis {
       case 'shutdown':
         if (!server.isDurable && !this.#mayLose(server)) return false
         world.tell(server.name, 'is told to shut down')
-        server.input({ kind: 'shutdown' })
+        server.shutDown()
         return true
       case 'pause':
         world.tell(server.name, `stands still for ${fault.forMs} ms`)
@@ -363,6 +363,7 @@ export class Nemesis {
         holder !== undefined &&
         holder !== server &&
         holder.isUp &&
+        !holder.isShuttingDown &&
         !this.#armed.has(holder) &&
         holder.server?.core.replica?.repairing === false
       )

@@ -105,6 +105,11 @@ export class Network {
     this.#world.schedule(this.#delayUs(end, path.strikes('reorder')), event)
   }
 
+  /** The host at the other side of a link; undefined when the link is gone. */
+  peerOf(host: string, link: Link): string | undefined {
+    return this.#hostNamed(host).links.get(link)?.peer.host.name
+  }
+
   /** Lifts the small cap of the handshake, and its deadline. */
   admit(host: string, link: Link): void {
     const end = this.#hostNamed(host).links.get(link)

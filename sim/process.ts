@@ -1,6 +1,7 @@
 import type { Machine } from '../core/machine.ts'
 import type { LocalClock } from './clock.ts'
 import type { Handle } from './scheduler.ts'
+import type { Traced } from './trace.ts'
 
 /** What a simulated process needs of its world. */
 export interface ProcessWorld {
@@ -8,8 +9,10 @@ export interface ProcessWorld {
   readonly wakeAt: (process: Wakeable, atUs: number) => Handle
   readonly cancel: (handle: Handle) => void
   readonly turnSoon: (process: Wakeable) => void
-  /** A machine was given an input: for the trace and its hash. */
-  readonly stepped: (process: Wakeable, input: { readonly kind: string; readonly frame?: Uint8Array }) => void
+  /** A machine is given an input: for the hash of everything. */
+  readonly stepped: (process: Wakeable, input: Traced) => void
+  /** What the machine made of it, before anything of that is carried out: for the trace. */
+  readonly acted: (process: Wakeable, input: Traced, effects: readonly Traced[]) => void
 }
 
 type HostInput = { readonly kind: 'tick' } | { readonly kind: 'turn' }
@@ -47,7 +50,7 @@ export interface Wakeable {
  * One simulated process: gives a machine its inputs, the time of its own clock, and one turn after the inputs of a
  * moment. A paused process keeps what arrives and hears it all when it goes on, as after SIGSTOP.
  */
-export abstract class SimProcess<Input extends { readonly kind: string }, Effect> implements Wakeable {
+export abstract class SimProcess<Input extends Traced, Effect extends Traced> implements Wakeable {
   readonly name: string
   readonly number: number
   readonly world: ProcessWorld
@@ -144,12 +147,15 @@ export abstract class SimProcess<Input extends { readonly kind: string }, Effect
   }
 
   #take(machine: Machine<Input | HostInput, Effect>, input: Input | HostInput): readonly Effect[] {
+    let effects: readonly Effect[] = []
     try {
-      const effects = machine.step(input, this.nowMs)
+      effects = machine.step(input, this.nowMs)
       machine.checkInvariants()
       return effects
     } catch (error) {
       throw new BrokenMachine(this.name, error)
+    } finally {
+      this.world.acted(this, input, effects)
     }
   }
 

@@ -4,6 +4,7 @@ import { calmPath } from './path.ts'
 import { type RunOptions, run } from './run.ts'
 import type { Scenario } from './scenario.ts'
 import { calmScenario } from './swarm.ts'
+import type { TraceStep } from './trace.ts'
 
 const short: Scenario = { ...calmScenario('calm'), durationMs: 1500 }
 
@@ -48,6 +49,30 @@ describe('a run', () => {
     const { verdict, reason } = runShort({}, { onProgress })
     expect(verdict).toBe('failed')
     expect(reason).toContain('out of order')
+  })
+
+  it('fails, rather than blames the system, when an assertion of the simulator itself does not hold', () => {
+    const ring = { atMs: 100, kind: 'partition', shape: 'ring', target: 'any', forMs: 100 } as const
+    const { verdict, reason } = runShort({ servers: 2, faults: [ring] })
+    expect(verdict).toBe('failed')
+    expect(reason).toContain('a ring has three hosts or more')
+  })
+
+  it('traces which message came from where, and what the machine did', () => {
+    const steps: TraceStep[] = []
+    runShort({ durationMs: 300 }, { onTrace: (step) => steps.push(step) })
+    const append = steps.find(({ message }) => message === 'append')
+    expect(append).toMatchObject({ input: 'frame', from: expect.stringMatching(/^[abc]$/) })
+    const done = new Set(steps.flatMap(({ effects }) => effects))
+    for (const effect of ['send append to b', 'send results to client0', 'disk', 'dial to a:7400', 'event'])
+      expect([...done]).toContain(effect)
+  })
+
+  it('moves money, builds on requests, names births and adds up, and has refusals of each', () => {
+    const { events, verdict, reason } = runShort({ durationMs: 6000, keys: 2 })
+    expect(verdict, reason).toBe('held')
+    for (const event of ['done-transfer', 'done-increment', 'answer-NOT_AFTER', 'answer-GONE', 'answer-CONFLICT'])
+      expect(events.get(event), event).toBeGreaterThan(3)
   })
 
   it('breaks a connection over which a bit flipped, and loses nothing', () => {

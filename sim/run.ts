@@ -4,7 +4,8 @@ import { checkExpectations } from './expectations.ts'
 import type { Operation } from './history.ts'
 import { isBrokenMachine } from './process.ts'
 import type { Scenario } from './scenario.ts'
-import { isAssertion, type StoryLine, type TraceStep, World } from './world.ts'
+import type { TraceStep } from './trace.ts'
+import { type StoryLine, World } from './world.ts'
 
 /** `failed`: the simulator itself did, which says nothing of the system. */
 export type Verdict = 'held' | 'violated' | 'failed'
@@ -100,8 +101,10 @@ function carryOut(
       return { trouble: undefined, isStopped: true }
     }
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    const isOfCore = isAssertion(error) || isBrokenMachine(error)
-    return { trouble: isOfCore ? broken(world, text) : { verdict: 'failed', reason: text }, isStopped: false }
+    return {
+      trouble: isBrokenMachine(error) ? broken(world, text) : { verdict: 'failed', reason: text },
+      isStopped: false,
+    }
   }
 }
 

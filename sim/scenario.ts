@@ -19,6 +19,11 @@ export const partitionShapes = [
 ] as const
 export type PartitionShape = (typeof partitionShapes)[number]
 
+/** How many servers a group needs to be partitioned so: a ring has three, and a bridge joins two others. */
+export function serversMin(shape: PartitionShape): number {
+  return shape === 'ring' || shape === 'bridge' ? 3 : 1
+}
+
 /** One thing that goes wrong, as plain data. `atMs` counts from the start of the load; times are virtual. */
 export type Fault = { readonly atMs: number } & (
   | { readonly kind: 'crash'; readonly target: Target; readonly downMs: number }

@@ -34,6 +34,8 @@ export class ServerProcess extends SimProcess<ServerInput, ServerEffect> {
   /** Why the server will not be started again by a supervisor; undefined while it may be. */
   finished: StopReason | undefined
   server: ServerMachine | undefined
+  /** It was told to shut down, and will soon be gone. */
+  isShuttingDown = false
 
   constructor(
     world: ServerWorld,
@@ -74,10 +76,17 @@ export class ServerProcess extends SimProcess<ServerInput, ServerEffect> {
       return
     }
     this.finished = undefined
+    this.isShuttingDown = false
     this.server = server
     this.#world.network.listen(this.name, this.address)
     this.#world.witness.started(server, this.disk.counts.rotted)
     this.begin(server)
+  }
+
+  /** SIGTERM. */
+  shutDown(): void {
+    this.isShuttingDown = true
+    this.input({ kind: 'shutdown' })
   }
 
   /** kill -9, or with `power` the plug. */

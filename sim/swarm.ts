@@ -1,7 +1,8 @@
+import { assert } from '../core/lib/assert.ts'
 import { simDiskDefaults } from './disk.ts'
 import { calmPath, type PathSettings } from './path.ts'
 import type { Dice } from './prng.ts'
-import { type Fault, type FaultKind, partitionShapes, type Scenario, type Target } from './scenario.ts'
+import { type Fault, type FaultKind, partitionShapes, type Scenario, serversMin, type Target } from './scenario.ts'
 
 /** Small constants that make the rare machinery run all the time: a log of eight entries, a snapshot every five. */
 export const smallLimits = {
@@ -69,6 +70,8 @@ export function drawClockRate(dice: Dice): number {
 }
 
 interface Mix {
+  /** How many there are, three unless told: not every fault fits a smaller group. */
+  readonly servers?: number | undefined
   readonly kinds: readonly FaultKind[]
   readonly fromMs: number
   readonly untilMs: number
@@ -79,12 +82,13 @@ interface Mix {
 export function drawFaults(dice: Dice, mix: Mix): Fault[] {
   const faults: Fault[] = []
   for (let atMs = mix.fromMs; atMs < mix.untilMs; atMs += dice.intInclusive(mix.gapMs[0], mix.gapMs[1])) {
-    faults.push(drawFault(dice, dice.pick(mix.kinds), atMs))
+    faults.push(drawFault(dice, dice.pick(mix.kinds), atMs, mix.servers ?? 3))
   }
   return faults
 }
 
 interface Bursts {
+  readonly servers: number
   readonly kinds: readonly FaultKind[]
   readonly fromMs: number
   readonly untilMs: number
@@ -99,14 +103,16 @@ export function drawBursts(dice: Dice, bursts: Bursts): Fault[] {
   const faults: Fault[] = []
   for (let atMs = bursts.fromMs; atMs < bursts.untilMs; atMs += dice.intInclusive(...bursts.quietMs)) {
     for (let left = dice.intInclusive(...bursts.faults); left > 0; left--) {
-      faults.push(drawFault(dice, dice.pick(bursts.kinds), atMs))
+      faults.push(drawFault(dice, dice.pick(bursts.kinds), atMs, bursts.servers))
       atMs += dice.intInclusive(...bursts.gapMs)
     }
   }
   return faults
 }
 
-export function drawFault(dice: Dice, kind: FaultKind, atMs: number): Fault {
+/** A fault of this kind that fits a group of so many servers. */
+export function drawFault(dice: Dice, kind: FaultKind, atMs: number, servers: number): Fault {
+  assert(servers >= 1, 'a group has servers')
   const target: Target = dice.pick(['leader', 'leader', 'follower', 'any'])
   const forMs = drawLengthMs(dice)
   const downMs = drawLengthMs(dice)
@@ -124,7 +130,13 @@ export function drawFault(dice: Dice, kind: FaultKind, atMs: number): Fault {
     case 'disk-full':
       return { atMs, kind, target, forMs }
     case 'partition':
-      return { atMs, kind, target, shape: dice.pick(partitionShapes), forMs }
+      return {
+        atMs,
+        kind,
+        target,
+        shape: dice.pick(partitionShapes.filter((shape) => servers >= serversMin(shape))),
+        forMs,
+      }
     case 'weather':
       return { atMs, kind, path: drawStorm(dice), forMs }
     case 'slow-disk':

@@ -1,9 +1,8 @@
 import { clientTiming } from '../core/client/options.ts'
-import { AssertionFailed, must } from '../core/lib/assert.ts'
+import { must } from '../core/lib/assert.ts'
 import type { ServerEvent, StopReason } from '../core/server/io.ts'
 import { defaultLimits, defaultTiming, type ServerOptions } from '../core/server/options.ts'
 import type { DiskOp } from '../core/storage/disk.ts'
-import { decodeMessage } from '../core/wire/codec.ts'
 import type { ServerName } from '../core/wire/ids.ts'
 import { type ClientNews, ClientProcess } from './client-process.ts'
 import { LocalClock } from './clock.ts'
@@ -18,6 +17,7 @@ import type { Wakeable } from './process.ts'
 import type { Scenario } from './scenario.ts'
 import { type Handle, Scheduler } from './scheduler.ts'
 import { ServerProcess } from './server-process.ts'
+import { type Traced, type TraceStep, traceStep } from './trace.ts'
 import { Witness } from './witness.ts'
 import { Workload } from './workload.ts'
 
@@ -41,19 +41,6 @@ export interface StoryLine {
   readonly atUs: number
   readonly who: string
   readonly text: string
-}
-
-/** One step of a machine, for a trace file. */
-export interface TraceStep {
-  readonly step: number
-  readonly atUs: number
-  readonly process: string
-  readonly input: string
-  /** The kind of message, when the input is a frame that holds one. */
-  readonly message: string | undefined
-  readonly frameBytes: number
-  /** Of everything up to this input: where two traces part, their hashes do. */
-  readonly hash: number
 }
 
 /** 2026-01-01, so that dates in traces look like dates. Every clock of a world starts near it. */
@@ -239,8 +226,8 @@ export class World {
       },
       turnSoon: (process: Wakeable) =>
         this.#schedule(this.#turnDice.intInclusive(1, 40), { kind: 'turn', process, life: process.life }),
-      stepped: (process: Wakeable, input: { readonly kind: string; readonly frame?: Uint8Array }) =>
-        this.#stepped(process, input),
+      stepped: (process: Wakeable, input: Traced) => this.#stepped(process, input),
+      acted: (process: Wakeable, input: Traced, effects: readonly Traced[]) => this.#acted(process, input, effects),
     }
   }
 
@@ -285,22 +272,20 @@ export class World {
     this.scheduler.schedule(this.scheduler.nowUs + delayUs, event)
   }
 
-  #stepped(process: Wakeable, input: { readonly kind: string; readonly frame?: Uint8Array }): void {
+  #stepped(process: Wakeable, input: Traced): void {
     this.steps++
     const { hash } = this
     hash.number(this.scheduler.nowUs)
     hash.int(process.number)
     hash.int(input.kind.length)
     if (input.frame !== undefined) hash.bytes(input.frame)
-    this.onTrace?.({
-      step: this.steps,
-      atUs: this.scheduler.nowUs,
-      process: process.name,
-      input: input.kind,
-      message: input.frame === undefined ? undefined : decodeMessage(input.frame)?.kind,
-      frameBytes: input.frame?.length ?? 0,
-      hash: hash.value,
-    })
+  }
+
+  /** Nothing happens between an input and its effects, so that the hash is still the one of the input. */
+  #acted(process: Wakeable, input: Traced, effects: readonly Traced[]): void {
+    if (this.onTrace === undefined) return
+    const moment = { step: this.steps, atUs: this.scheduler.nowUs, process: process.name, hash: this.hash.value }
+    this.onTrace(traceStep(moment, input, effects, (link) => this.network.peerOf(process.name, link)))
   }
 
   #serverEvent(server: ServerProcess, event: ServerEvent): void {
@@ -349,9 +334,4 @@ function learning(learners: readonly string[]): string {
 
 function short(id: string): string {
   return id.slice(0, id.indexOf('#') + 5)
-}
-
-/** An assertion that failed inside a machine, with the step at which it did. */
-export function isAssertion(error: unknown): error is AssertionFailed {
-  return error instanceof AssertionFailed
 }
