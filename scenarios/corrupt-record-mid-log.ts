@@ -18,7 +18,7 @@ export const corruptRecordMidLog: ScenarioPlan = {
         downMs: dice.intInclusive(50, 600),
       },
     ])
-    return { ...scenario, limits, faults, expects: { 'fault-bit-rot': 1, 'disk-rotted': 1, 'server-damage-found': 1 } }
+    return { ...scenario, limits, faults, expects: { 'fault-bit-rot': 1, 'disk-rotted': 1 } }
   },
   overSweep: { 'server-damage-found': 10, 'server-repaired': 10 },
 }

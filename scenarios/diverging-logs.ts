@@ -21,10 +21,10 @@ export const divergingLogs: ScenarioPlan = {
       workersPerClient: dice.intInclusive(3, 5) + (isCrowded ? 12 : 0),
       thinkUs: dice.intInclusive(4_000, 12_000),
       faults,
-      expects: { 'leader-changes': 3 },
+      expects: { 'leader-changes': 1 },
     }
   },
-  overSweep: { 'partition-servers': 50, 'fault-clog': 10, 'fault-restart-all': 10 },
+  overSweep: { 'leader-changes': 150, 'partition-servers': 50, 'fault-clog': 10, 'fault-restart-all': 10 },
 }
 
 /**

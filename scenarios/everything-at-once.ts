@@ -1,6 +1,7 @@
+import type { Dice } from '../sim/prng.ts'
 import type { ScenarioPlan } from '../sim/registry.ts'
-import type { FaultKind } from '../sim/scenario.ts'
-import { calmScenario, drawBursts, drawClockRate, drawPath } from '../sim/swarm.ts'
+import type { FaultKind, Scenario } from '../sim/scenario.ts'
+import { calmScenario, drawBursts, drawClockRate, drawPath, smallLimits } from '../sim/swarm.ts'
 
 const always: readonly FaultKind[] = [
   'crash',
@@ -35,16 +36,18 @@ export const everythingAtOnce: ScenarioPlan = {
     const possible = durability === 'fsync' ? [...always, ...onDisks] : always
     const kinds = dice.shuffle(possible).slice(0, dice.intInclusive(5, possible.length))
     const durationMs = dice.intInclusive(18_000, 26_000)
+    const clients = dice.intInclusive(2, 3)
     return {
       ...calmScenario('everything-at-once'),
       servers,
       durability,
-      clients: dice.intInclusive(2, 3),
+      clients,
       workersPerClient: dice.intInclusive(2, 4),
       keys: dice.intInclusive(2, 12),
       thinkUs: dice.intInclusive(10_000, 40_000),
       durationMs,
       path: drawPath(dice),
+      ...drawBounds(dice, clients),
       clockRatesPpm: Array.from({ length: servers }, () => drawClockRate(dice)),
       faults: drawBursts(dice, {
         servers,
@@ -57,4 +60,28 @@ export const everythingAtOnce: ScenarioPlan = {
       }),
     }
   },
+  overSweep: {
+    'answer-TOO_LARGE': 20,
+    'server-refused-BUSY': 20,
+    'refused-TOO_MANY_CLIENTS': 5,
+    'answer-NOT_AFTER': 100,
+  },
+}
+
+/**
+ * Bounds that are met in some of the worlds: a client that was killed leaves its place only when it has expired, and
+ * documents grow too large. Where they may be large, some are, far larger than what limits elsewhere let through.
+ */
+function drawBounds(dice: Dice, clients: number): Pick<Scenario, 'state' | 'largeBytesMax' | 'limits'> {
+  const isSmall = dice.chance(1, 3)
+  const state = {
+    tombstonesMax: dice.intInclusive(1, 4),
+    ...(dice.chance(1, 3) ? { clientsMax: clients + dice.intInclusive(0, 1) } : {}),
+    ...(dice.chance(1, 3) ? { resultBytesMax: dice.intInclusive(16, 64) } : {}),
+    ...(isSmall ? { documentBytesMax: dice.intInclusive(60, 150) } : {}),
+  }
+  if (isSmall || dice.chance(3, 4)) return { state, limits: smallLimits }
+  // A request must fit into what may be uncommitted, or no server ever takes it.
+  const limits = { ...smallLimits, uncommittedBytesMax: 1024 * 1024, snapshotChunkBytes: 16 * 1024 }
+  return { state, limits, largeBytesMax: 200_000 }
 }

@@ -19,7 +19,7 @@ export const partitionMinority: ScenarioPlan = {
       ...scenario,
       servers: dice.pick([3, 5]),
       faults,
-      expects: { 'partition-minority': 3, 'network-cutDrops': 20 },
+      expects: { 'partition-minority': 2, 'network-cutDrops': 20 },
     }
   },
 }

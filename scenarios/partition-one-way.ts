@@ -20,7 +20,7 @@ export const partitionOneWay: ScenarioPlan = {
       ...scenario,
       servers: dice.pick([3, 5]),
       faults,
-      expects: { 'fault-partition': 3, 'network-cutDrops': 20 },
+      expects: { 'fault-partition': 2, 'network-cutDrops': 20 },
     }
   },
 }

@@ -20,8 +20,9 @@ export const roughDisks: ScenarioPlan = {
     }
     const disk = { ...simDiskDefaults, syncUsMin: 500, syncUsMax: dice.intInclusive(2_000, 12_000) }
     const faults = inTurn(dice, scenario.durationMs, [1300, 1900], (atMs) => twice(dice, atMs))
-    return { ...scenario, limits, disk, faults, expects: { 'fault-power-loss': 3 } }
+    return { ...scenario, limits, disk, faults, expects: { 'fault-power-loss': 1 } }
   },
+  overSweep: { 'fault-power-loss': 200, 'fault-bit-rot': 20, 'fault-fsync-failure': 20 },
 }
 
 /**

@@ -15,6 +15,6 @@ export const slowDiskLeader: ScenarioPlan = {
         forMs: dice.intInclusive(500, 2500),
       },
     ])
-    return { ...scenario, faults, expects: { 'fault-slow-disk': 3 } }
+    return { ...scenario, faults, expects: { 'fault-slow-disk': 2 } }
   },
 }

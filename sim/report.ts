@@ -1,4 +1,5 @@
 import type { Colors } from 'picocolors/types.js'
+import type { CheckResult } from './checkers/types.ts'
 import type { RunResult, Verdict } from './run.ts'
 import type { RunLine } from './run-line.ts'
 import { describeFaultKind, type Fault, type Scenario } from './scenario.ts'
@@ -49,7 +50,7 @@ export function resultLines(result: RunResult, line: RunLine, colors: Colors): s
     '',
     ...table(checks.map((check) => [check.name, check.compared, 'compared'])).map((text, i) =>
       checks[i]?.violations.length === 0
-        ? `  ${text}`
+        ? `  ${text}${undecidedText(checks[i])}`
         : colors.red(`  ${text}, ${checks[i]?.violations.length} violations`),
     ),
     ...checks.flatMap(({ name, violations }) => [
@@ -65,6 +66,10 @@ export function resultLines(result: RunResult, line: RunLine, colors: Colors): s
     figures(line),
     `end value ${colors.bold(line.endValue)}    ${line.command}`,
   ]
+}
+
+function undecidedText(check: CheckResult | undefined): string {
+  return check?.undecided === undefined ? '' : `, ${check.undecided} of ${check.searches} searches undecided`
 }
 
 /** Why a run did not hold, and where to look. */

@@ -1,8 +1,10 @@
 import { assert } from '../core/lib/assert.ts'
+import type { RefusalCode } from '../core/refusal.ts'
 import type { ServerEffect, ServerEvent, ServerInput, StopReason } from '../core/server/io.ts'
 import type { ServerBoot, ServerOptions } from '../core/server/options.ts'
 import { ServerMachine } from '../core/server/server-machine.ts'
 import type { DiskOp } from '../core/storage/disk.ts'
+import { decodeMessage, encodeMessage } from '../core/wire/codec.ts'
 import type { LocalClock } from './clock.ts'
 import type { SimDisk } from './disk.ts'
 import type { Network } from './network.ts'
@@ -15,6 +17,7 @@ export interface ServerWorld extends ProcessWorld {
   readonly network: Network
   readonly witness: Witness
   readonly diskDone: (server: ServerProcess, op: DiskOp, delayUs: number) => void
+  readonly serverRefused: (code: RefusalCode) => void
   readonly serverEvent: (server: ServerProcess, event: ServerEvent) => void
   /** Its folder was lost while it was down. */
   readonly serverBurnt: (server: ServerProcess, text: string) => void
@@ -23,6 +26,9 @@ export interface ServerWorld extends ProcessWorld {
 
 /** Refusals of a folder that prove nothing but its loss: an operator clears it, and another incarnation begins. */
 const unusable: ReadonlySet<string> = new Set(['BURNT', 'DAMAGED_IDENTITY'])
+
+/** What the frame of a refusal begins with, so that no other is decoded to count them. */
+const refusedByte = encodeMessage({ kind: 'refused', code: 'BUSY', what: 'request', read: 0, leader: '' })[0]
 
 /** A server on a host of its own, with a disk that outlives it. */
 export class ServerProcess extends SimProcess<ServerInput, ServerEffect> {
@@ -110,6 +116,7 @@ export class ServerProcess extends SimProcess<ServerInput, ServerEffect> {
           break
         case 'send':
           if (this.server !== undefined) this.#world.witness.sent(this.server, effect.frame)
+          if (effect.frame[0] === refusedByte) this.#refused(effect.frame)
           this.#world.network.send(this.name, effect.link, effect.frame)
           break
         case 'admit':
@@ -137,6 +144,11 @@ export class ServerProcess extends SimProcess<ServerInput, ServerEffect> {
   completeDisk(op: DiskOp): void {
     const error = this.disk.complete(op)
     this.input({ kind: 'disk-done', id: op.id, error })
+  }
+
+  #refused(frame: Uint8Array): void {
+    const message = decodeMessage(frame)
+    if (message?.kind === 'refused') this.#world.serverRefused(message.code)
   }
 
   #stop(reason: StopReason, text: string, burnt: boolean): void {

@@ -13,6 +13,9 @@ export function sweepLines(sweep: Sweep, elapsedMs: number, complaints: readonly
     ...table([['scenario', 'seeds', 'held', 'violated', 'failed', 'slowest'], ...scenarioRows(sweep)]),
     '',
     ...table([...sweep.compared].map(([name, compared]) => [name, compared, 'compared'])),
+    ...(sweep.searches === 0
+      ? []
+      : [`${sweep.undecided} of ${counted(sweep.searches, 'search', 'searches')} undecided`]),
     '',
     ...faultLines(sweep),
     '',

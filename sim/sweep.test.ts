@@ -55,6 +55,14 @@ describe('a sweep', () => {
     expect(swept([lineWith(1, {})]).complaints(registry, false)).toEqual([])
   })
 
+  it('complains when too many searches were given up, at the gate or not', () => {
+    const searching = (undecided: number) =>
+      swept([lineWith(1, { checks: [{ name: 'wgl', compared: 9, violations: [], searches: 10, undecided }] })])
+    expect(searching(2).complaints(registry, false)).toEqual([])
+    expect(searching(3).complaints(registry, false)).toEqual(['3 of 10 searches were given up, more than 20 %'])
+    expect(searching(2).complaints(registry, true).join()).not.toContain('wgl')
+  })
+
   it('complains at its gate when a fault struck too few seeds or a check compared too little', () => {
     const enough = Array.from({ length: 10 }, (_, seed) => eventful(seed, 10_000))
     expect(swept(enough).complaints(registry, true)).toEqual([])

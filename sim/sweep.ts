@@ -7,8 +7,13 @@ import { faultKinds, partitionShapes } from './scenario.ts'
 /** What a gated sweep demands: each fault in so many seeds, and so many comparisons by each check. */
 const strikesMin = 10
 const comparedMin = 100_000
-/** It counts what a run must show, a dozen things each: more seeds do not make it more sensitive. */
-const uncounted: ReadonlySet<string> = new Set(['expectations'])
+/**
+ * Checks that are not held to `comparedMin`: they say a few things of each run, which no number of seeds makes more
+ * sensitive. The search judges a few documents of a run, and how many it gives up has a bound of its own.
+ */
+const uncounted: ReadonlySet<string> = new Set(['expectations', 'liveness', 'wgl'])
+/** A sweep proves little by searches of which it gives up more than so many of a hundred. */
+const undecidedPercentMax = 20
 /** An operator's order, which only a lost majority needs. */
 const ordered: ReadonlySet<string> = new Set(['recover'])
 
@@ -44,6 +49,8 @@ export class Sweep {
   delivered = 0
   simulatedMs = 0
   wallMs = 0
+  searches = 0
+  undecided = 0
   readonly #endValues = new Map<string, string>()
 
   add(line: RunLine): void {
@@ -51,7 +58,11 @@ export class Sweep {
     this.tallies.set(line.scenario, tally)
     tally.add(line)
     if (line.verdict !== 'held') this.bad.push(line)
-    for (const { name, compared } of line.checks) this.compared.set(name, (this.compared.get(name) ?? 0) + compared)
+    for (const { name, compared, searches, undecided } of line.checks) {
+      this.compared.set(name, (this.compared.get(name) ?? 0) + compared)
+      this.searches += searches ?? 0
+      this.undecided += undecided ?? 0
+    }
     this.delivered += line.delivered
     this.simulatedMs += line.simulatedMs
     this.wallMs += line.wallMs
@@ -77,7 +88,7 @@ export class Sweep {
 
   /** Why the sweep proves less than it should, though every run may have held. */
   complaints(registry: Registry, gate: boolean): readonly string[] {
-    return [...this.#missing(registry), ...(gate ? this.#tooFew() : [])]
+    return [...this.#missing(registry), ...this.#givenUp(), ...(gate ? this.#tooFew() : [])]
   }
 
   #missing(registry: Registry): string[] {
@@ -91,6 +102,12 @@ export class Sweep {
       }
     }
     return complaints
+  }
+
+  #givenUp(): string[] {
+    const { searches, undecided } = this
+    if (undecided * 100 <= searches * undecidedPercentMax) return []
+    return [`${undecided} of ${searches} searches were given up, more than ${undecidedPercentMax} %`]
   }
 
   #tooFew(): string[] {

@@ -1,5 +1,6 @@
 import { clientTiming } from '../core/client/options.ts'
 import { must } from '../core/lib/assert.ts'
+import type { RefusalCode } from '../core/refusal.ts'
 import type { ServerEvent, StopReason } from '../core/server/io.ts'
 import { defaultLimits, defaultTiming, type ServerOptions } from '../core/server/options.ts'
 import type { DiskOp } from '../core/storage/disk.ts'
@@ -238,6 +239,7 @@ export class World {
       witness: this.witness,
       diskDone: (server: ServerProcess, op: DiskOp, delayUs: number) =>
         this.#schedule(delayUs, { kind: 'disk', server, life: server.life, op }),
+      serverRefused: (code: RefusalCode) => this.count(`server-refused-${code}`),
       serverEvent: (server: ServerProcess, event: ServerEvent) => this.#serverEvent(server, event),
       serverBurnt: (server: ServerProcess, text: string) => {
         this.tell(server.name, text)

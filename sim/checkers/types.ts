@@ -45,4 +45,7 @@ export interface CheckResult {
   readonly name: string
   readonly compared: number
   readonly violations: readonly string[]
+  /** Of a check that searches: how many documents it searched, and how many of those searches it gave up. */
+  readonly searches?: number | undefined
+  readonly undecided?: number | undefined
 }

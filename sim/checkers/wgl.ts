@@ -4,7 +4,7 @@ import { Findings } from './findings.ts'
 import { type KeyState, RegisterModel } from './register-model.ts'
 import type { CheckResult } from './types.ts'
 
-export interface SearchResult extends CheckResult {
+export interface SearchResult extends Omit<CheckResult, 'undecided'> {
   /** `unknown`: no violation was found, but the search of some documents ended before it was complete. */
   readonly verdict: 'ok' | 'violated' | 'unknown'
   /** Documents whose search was given up. */
