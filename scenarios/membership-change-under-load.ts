@@ -1,3 +1,4 @@
+import { changeSteps } from '../sim/change-step.ts'
 import type { Dice } from '../sim/prng.ts'
 import type { ScenarioPlan } from '../sim/registry.ts'
 import type { Fault } from '../sim/scenario.ts'
@@ -5,7 +6,7 @@ import { inTurn, lightScenario } from './light.ts'
 
 export const membershipChangeUnderLoad: ScenarioPlan = {
   name: 'membership-change-under-load',
-  describe: 'A lost server is replaced under load, whoever is killed at whichever step of the change.',
+  describe: 'A lost server is replaced under load, whoever is killed at each step of the change.',
   draw: (dice) => {
     const scenario = lightScenario('membership-change-under-load', dice)
     const durationMs = 12_000
@@ -15,9 +16,10 @@ export const membershipChangeUnderLoad: ScenarioPlan = {
       servers: dice.pick([3, 3, 5]),
       durationMs,
       faults,
-      expects: { 'fault-wipe': 2, 'fault-crash': 4, 'server-members': 12 },
+      expects: { 'fault-wipe': 2, 'fault-crash': 2, 'server-members': 12 },
     }
   },
+  overSweep: { 'crash-while-learner': 20, 'crash-while-joint': 20, 'crash-while-leaving-joint': 20 },
 }
 
 /** A disk is lost; while its server is taken in again, as learner and then by joint change, others are killed. */
@@ -28,9 +30,11 @@ function replacement(dice: Dice, atMs: number): Fault[] {
     target: dice.pick(['leader', 'follower', 'any']),
     downMs: dice.intInclusive(50, 400),
   }
-  const kills = [0, 1, 2].map((): Fault => {
+  const killed = () => {
     const target = dice.pick(['leader', 'leader', 'any'] as const)
-    return { atMs: atMs + dice.intInclusive(100, 2200), kind: 'crash', target, downMs: dice.intInclusive(50, 300) }
-  })
-  return [wipe, ...kills]
+    return { kind: 'crash', target, downMs: dice.intInclusive(50, 300) } as const
+  }
+  const atRandom: Fault = { atMs: atMs + dice.intInclusive(100, 2200), ...killed() }
+  const atSteps = changeSteps.map((during): Fault => ({ atMs: atMs + 100, ...killed(), during }))
+  return [wipe, ...dice.shuffle([atRandom, ...atSteps]).slice(0, 3)]
 }

@@ -19,3 +19,12 @@ it('takes no memory from a server while another one is shutting down with its ow
   expect(both.get('fault-shutdown')).toBe(1)
   expect(both.get('fault-crash')).toBeUndefined()
 })
+
+it('keeps a kill back for the step of a change of members that it is meant for', () => {
+  const wipe: Fault = { atMs: 300, kind: 'wipe', target: 1, downMs: 100 }
+  const during = (atMs: number): Fault => ({ atMs, kind: 'crash', target: 'leader', downMs: 100, during: 'joint' })
+  const fsync = { ...calmScenario('steps'), durability: 'fsync', durationMs: 4000 } as const
+  const events = (...faults: Fault[]) => run('1', { ...fsync, faults }, { wallMs: () => 0 }).events
+  expect(events(wipe, during(400)).get('crash-while-joint')).toBe(1)
+  expect(events(during(400)).get('crash-while-joint')).toBeUndefined()
+})

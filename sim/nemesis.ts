@@ -1,6 +1,7 @@
 import { majorityOf } from '../core/consensus/quorum.ts'
 import { assert } from '../core/lib/assert.ts'
 import { nameOf } from '../core/wire/ids.ts'
+import { lookUs, StepWatch } from './change-step.ts'
 import { bridge, type Grudge, isolate, majoritiesRing, oneWay, split } from './grudge.ts'
 import type { Dice } from './prng.ts'
 import type { Fault, Target } from './scenario.ts'
@@ -30,6 +31,7 @@ export class Nemesis {
   constructor(world: World) {
     this.#world = world
     this.#dice = world.dice.fork('nemesis')
+    this.#stepWatch = new StepWatch(world.servers)
     this.#merciless = world.scenario.ends !== 'converged'
   }
 
@@ -55,11 +57,12 @@ export class Nemesis {
     name: 'strike',
     carryOut: (i) => {
       const fault = this.#world.scenario.faults[i]
-      if (this.#isOver || fault === undefined) return
+      if (this.#isOver || fault === undefined || this.#waits(fault, i)) return
       const done = this.#inflict(fault)
       if (done) {
         this.struck.set(fault.kind, (this.struck.get(fault.kind) ?? 0) + 1)
         this.#world.count(`fault-${fault.kind}`)
+        if (fault.kind === 'crash' && fault.during !== undefined) this.#world.count(`crash-while-${fault.during}`)
       } else this.skipped++
     },
   }
@@ -110,6 +113,7 @@ export class Nemesis {
 
   readonly #grudges = new Map<number, Grudge>()
   readonly #dead = new Set<ServerProcess>()
+  readonly #stepWatch: StepWatch
   /** Their next sync fails, whenever it comes: they are as good as lost. */
   readonly #armed = new Set<ServerProcess>()
   #nextGrudge = 0
@@ -129,6 +133,14 @@ export class Nemesis {
         if (server.isUp) server.crash(false)
       }
     }
+  }
+
+  /** A fault that is meant for a step of a change looks again soon until that comes, for a while. */
+  #waits(fault: Fault, i: number): boolean {
+    if (fault.kind !== 'crash' || fault.during === undefined) return false
+    const answer = this.#stepWatch.look(i, fault.during)
+    if (answer === 'not-yet') this.#world.plan(lookUs, this.#strike, i)
+    return answer !== 'now'
   }
 
   #inflict(fault: Fault): boolean {

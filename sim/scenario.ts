@@ -1,5 +1,6 @@
 import type { ServerLimits, ServerTiming } from '../core/server/options.ts'
 import type { StateLimits } from '../core/state/limits.ts'
+import type { ChangeStep } from './change-step.ts'
 import type { SimDiskSettings } from './disk.ts'
 import type { PathSettings } from './path.ts'
 
@@ -25,8 +26,15 @@ export function serversMin(shape: PartitionShape): number {
 }
 
 /** One thing that goes wrong, as plain data. `atMs` counts from the start of the load; times are virtual. */
-export type Fault = { readonly atMs: number } & (
-  | { readonly kind: 'crash'; readonly target: Target; readonly downMs: number }
+export type Fault = {
+  readonly atMs: number
+} /** With `during` it waits for that step of a change of members, for a while. */ & (
+  | {
+      readonly kind: 'crash'
+      readonly target: Target
+      readonly downMs: number
+      readonly during?: ChangeStep | undefined
+    }
   /** The machine loses power: what was not synced is lost, torn or out of order. */
   | { readonly kind: 'power-loss'; readonly target: Target | 'all'; readonly downMs: number }
   | { readonly kind: 'restart-all'; readonly downMs: number }
