@@ -12,4 +12,5 @@ export const longLeaderPause: ScenarioPlan = {
     ])
     return { ...scenario, durationMs, faults, expects: { 'fault-pause': 2, 'leader-changes': 1 } }
   },
+  overSweep: { 'leader-changes': 150 },
 }

@@ -16,7 +16,7 @@ export const membershipChangeUnderLoad: ScenarioPlan = {
       servers: dice.pick([3, 3, 5]),
       durationMs,
       faults,
-      expects: { 'fault-wipe': 2, 'fault-crash': 2, 'server-members': 12 },
+      expects: { 'fault-wipe': 2, 'fault-crash': 4, 'server-members': 12 },
     }
   },
   overSweep: { 'crash-while-learner': 20, 'crash-while-joint': 20, 'crash-while-leaving-joint': 20 },

@@ -22,4 +22,5 @@ export const memoryRestartAndReplacement: ScenarioPlan = {
       expects: { 'server-members': 10, 'server-snapshot-installed': 1 },
     }
   },
+  overSweep: { 'server-snapshot-installed': 100 },
 }

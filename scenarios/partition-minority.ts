@@ -22,4 +22,5 @@ export const partitionMinority: ScenarioPlan = {
       expects: { 'partition-minority': 2, 'network-cutDrops': 20 },
     }
   },
+  overSweep: { 'partition-minority': 150 },
 }

@@ -23,4 +23,5 @@ export const partitionOneWay: ScenarioPlan = {
       expects: { 'fault-partition': 2, 'network-cutDrops': 20 },
     }
   },
+  overSweep: { 'fault-partition': 150 },
 }

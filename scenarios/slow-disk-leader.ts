@@ -17,4 +17,5 @@ export const slowDiskLeader: ScenarioPlan = {
     ])
     return { ...scenario, faults, expects: { 'fault-slow-disk': 2 } }
   },
+  overSweep: { 'fault-slow-disk': 150 },
 }
