@@ -22,7 +22,7 @@ export interface Slices {
 }
 
 /** What one step may do at most, however large the state is. */
-export function slicesAllowed(limits: Partial<ServerLimits> = {}): Omit<Slices, 'steps' | 'longestStepMs'> {
+function slicesAllowed(limits: Partial<ServerLimits>): Omit<Slices, 'steps' | 'longestStepMs'> {
   const { snapshotChunksInflight, applyEntriesMax, compactEntriesMax } = { ...defaultLimits, ...limits }
   const { chunkEntriesMax } = stateLimits
   return {

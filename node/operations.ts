@@ -1,5 +1,5 @@
 import { unreachable } from '../core/lib/assert.ts'
-import { encodeDelta } from '../core/wire/delta-codec.ts'
+import { encodeDelta, operationKinds } from '../core/wire/delta-codec.ts'
 import type { Atom, NewRef, Operation } from '../core/wire/value.ts'
 import { NotShareableError } from './errors.ts'
 import { PlainSharer } from './plain-values.ts'
@@ -41,22 +41,8 @@ export type PlainOperation =
   | { readonly op: 'assign'; readonly path: Path; readonly index: number; readonly value: unknown }
   | { readonly op: 'set-length'; readonly path: Path; readonly length: number }
 
-const operationNames = [
-  'set',
-  'delete',
-  'map-set',
-  'map-delete',
-  'map-clear',
-  'set-add',
-  'set-delete',
-  'set-clear',
-  'increment',
-  'append',
-  'take',
-  'splice',
-  'assign',
-  'set-length',
-] as const satisfies readonly PlainOperation['op'][]
+/** A plain operation is called like the one that it becomes; a root is replaced by a `set` without a path. */
+const operationNames: readonly PlainOperation['op'][] = operationKinds.filter((kind) => kind !== 'replace-root')
 
 /** The encoded delta of operations that are called `name` in `problems`, where all that is wrong with them goes. */
 export function deltaOf(ops: unknown, name: string, problems: Problems): Uint8Array {

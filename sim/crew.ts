@@ -1,5 +1,6 @@
 import { must } from '../core/lib/assert.ts'
 import { decodeGraph } from '../core/wire/graph-codec.ts'
+import type { Index } from '../core/wire/ids.ts'
 import type { ClientNews, ClientProcess } from './client-process.ts'
 import { type Action, changes, type Ending, type History } from './history.ts'
 import type { Dice } from './prng.ts'
@@ -168,17 +169,8 @@ export class Crew {
     const { outcome, index, call } = news
     const { client } = must(this.#workers[call % 1024], 'a result for an employed worker')
     this.#resolved.set(client, this.resolvedFor(client) + 1)
-    if (outcome.kind === 'executed') {
-      const [result] = outcome.results
-      const sum = result === undefined ? undefined : decodeGraph(result).root
-      const isSum = typeof sum === 'number' || sum === undefined
-      this.#end(
-        call,
-        isSum
-          ? { type: 'ok', observed: { kind: 'executed', index, ...(sum === undefined ? {} : { sum }) } }
-          : { type: 'info', reason: 'a result that no operation of the workload has' },
-      )
-    } else this.#end(call, { type: 'fail', code: outcome.kind === 'cancelled' ? 'CANCELLED' : outcome.code, index })
+    if (outcome.kind === 'executed') this.#end(call, executedEnding(index, outcome.results[0]))
+    else this.#end(call, { type: 'fail', code: outcome.kind === 'cancelled' ? 'CANCELLED' : outcome.code, index })
   }
 
   #end(call: number, ending: Ending): void {
@@ -203,4 +195,12 @@ export class Crew {
   #later(worker: Worker): void {
     this.#world.workLater(worker.number, 1 + this.#dice.exponential(this.#thinkUs))
   }
+}
+
+/** The workload has one operation with a result, a sum. */
+function executedEnding(index: Index, result: Uint8Array | undefined): Ending {
+  if (result === undefined) return { type: 'ok', observed: { kind: 'executed', index } }
+  const sum = decodeGraph(result).root
+  if (typeof sum === 'number') return { type: 'ok', observed: { kind: 'executed', index, sum } }
+  return { type: 'info', reason: 'a result that no operation of the workload has' }
 }

@@ -6,6 +6,15 @@ import { Bench, history } from './bench.contract.ts'
 const closed = (bench: Bench, refused = true) =>
   bench.step({ kind: 'closed', link: bench.link, refused, reason: refused ? 'refused' : 'reset' })
 
+/** A client that lost the link on which it was attached, and is on the way to another server. */
+function goingElsewhere(): Bench {
+  const bench = new Bench()
+  bench.begin()
+  closed(bench, false)
+  bench.connect()
+  return bench
+}
+
 describe('registering', () => {
   const nonces = (bench: Bench) =>
     bench.sent().flatMap((message) => (message.kind === 'register' ? [message.nonce] : []))
@@ -109,10 +118,7 @@ describe('registering', () => {
 
   it('registers anew in another history', () => {
     const other = '00000000000000bb' as HistoryId
-    const bench = new Bench()
-    bench.begin()
-    closed(bench, false)
-    bench.connect()
+    const bench = goingElsewhere()
     bench.refuseHistory('b', other)
     expect(bench.helloHistory).toBe(undefined)
     expect(bench.events.at(-1)).toEqual({ kind: 'other-history', history: other })
@@ -125,10 +131,7 @@ describe('registering', () => {
 
   it('keeps its registration from servers of another history that do not serve', () => {
     const other = '00000000000000bb' as HistoryId
-    const bench = new Bench()
-    bench.begin()
-    closed(bench, false)
-    bench.connect()
+    const bench = goingElsewhere()
     bench.welcome('b', other)
     // Nobody believes that a server was taken over which knows nothing of the registration.
     bench.attached(1)

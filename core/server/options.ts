@@ -124,6 +124,7 @@ export const defaultLimits: ServerLimits = {
 }
 assert(defaultLimits.appendBytesMax <= defaultLimits.inflightBytesMax, 'one append fills the window')
 assert(defaultLimits.requestBytesMax + defaultLimits.appendBytesMax < frameBytesMax, 'an append does not fit a frame')
+assert(defaultLimits.requestBytesMax <= defaultLimits.uncommittedBytesMax, 'a request would be BUSY for ever')
 assert(defaultTiming.heartbeatMs * 4 <= defaultTiming.electionMsMin, 'heartbeats are too rare for the election timeout')
 
 /** What a server is given once, at its start. */

@@ -45,20 +45,20 @@ export class Removals {
   /** Frames get lost, and what was told may turn out to be true only later: it is said until the other one goes. */
   tick(): void {
     if (!this.#isWatchful || this.#at > this.#core.now) return
-    this.#at = this.#core.now + this.#core.options.timing.electionMsMin
+    this.#lookLater()
     this.#isWatchful = false
     for (const { link, server } of this.#door.peers()) this.#look(link, server)
   }
 
   /** Another server was let in. */
   greeted(link: Link, server: ServerId): void {
-    if (!this.#isWatchful) this.#at = this.#core.now + this.#core.options.timing.electionMsMin
+    if (!this.#isWatchful) this.#lookLater()
     this.#look(link, server)
   }
 
   /** The members are others now: some of the servers that are connected may be none any more. */
   membersChanged(): void {
-    if (!this.#isWatchful) this.#at = this.#core.now + this.#core.options.timing.electionMsMin
+    if (!this.#isWatchful) this.#lookLater()
     this.#isWatchful = true
   }
 
@@ -92,6 +92,10 @@ export class Removals {
     if (known.some(({ members }) => isVoter(members, id))) return undefined
     const text = `${nameOf(server)} was recovered; what this server has learned is not of its history ${history}`
     return { reason: 'other-history', text }
+  }
+
+  #lookLater(): void {
+    this.#at = this.#core.now + this.#core.options.timing.electionMsMin
   }
 
   /** Nobody says so to the leader of the own term: a majority that is further than this server elected it. */

@@ -12,7 +12,7 @@ import {
 import { readAtom, readNode, readValue, writeNode, writeValue, writeValues } from './value-codec.ts'
 
 /** Positions are the bytes on the wire: append only. */
-const operationKinds = [
+export const operationKinds = [
   'set',
   'delete',
   'map-set',
